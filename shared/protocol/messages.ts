@@ -1,0 +1,168 @@
+import { type Static, Type } from "typebox";
+import { HardwareFacts } from "./hardware.ts";
+import { Histogram } from "./model-evidence.ts";
+import {
+  Count,
+  Digest,
+  Failure,
+  Id,
+  Millis,
+  Name,
+  Nullable,
+  PROTOCOL_VERSION,
+  ReleaseRef,
+  Version,
+} from "./primitives.ts";
+import { ReportedState, UpdateOutcome, UpdatePhase } from "./state.ts";
+
+const version = { v: Type.Literal(PROTOCOL_VERSION) };
+
+/** Sent first in each session: who speaks, since which boot, with what, and where its outbox stands. */
+export const Birth = Type.Object(
+  {
+    ...version,
+    session: Id,
+    boot: Id,
+    at: Millis,
+    agentVersion: Version,
+    hardware: HardwareFacts,
+    state: ReportedState,
+    outbox: Type.Object(
+      { id: Id, lastSeq: Count, ackedSeq: Count, evicted: Count },
+      { additionalProperties: false },
+    ),
+  },
+  { additionalProperties: false },
+);
+export type Birth = Static<typeof Birth>;
+
+/** Reported state, whole, whenever it changes. `seq` counts within the session: an older one is ignored. */
+export const StateMessage = Type.Object(
+  { ...version, session: Id, seq: Count, at: Millis, state: ReportedState },
+  { additionalProperties: false },
+);
+export type StateMessage = Static<typeof StateMessage>;
+
+/** Sums since the previous heartbeat of the session, so that they add up over devices and time. */
+export const InferenceCounters = Type.Object(
+  {
+    inferences: Count,
+    failures: Count,
+    /** Inference time in milliseconds; edges are `LATENCY_EDGES_MS`. */
+    latency: Histogram,
+  },
+  { additionalProperties: false },
+);
+export type InferenceCounters = Static<typeof InferenceCounters>;
+
+export const Heartbeat = Type.Object(
+  {
+    ...version,
+    session: Id,
+    seq: Count,
+    at: Millis,
+    uptimeSeconds: Count,
+    health: Type.Object(
+      {
+        /** Resident memory of agent core and runner, bytes. */
+        agentRss: Count,
+        runnerRss: Count,
+        loadPerCore: Type.Number({ minimum: 0 }),
+        freeMemoryMiB: Count,
+        freeDiskMiB: Count,
+        temperatureC: Nullable(Type.Number()),
+        runnerRestarts: Count,
+        outboxBytes: Count,
+      },
+      { additionalProperties: false },
+    ),
+    counters: InferenceCounters,
+  },
+  { additionalProperties: false },
+);
+export type Heartbeat = Static<typeof Heartbeat>;
+
+/** One inference as it is kept: which weights on which provider said what, and how long it took. */
+export const ResultBody = Type.Object(
+  {
+    id: Type.String({ minLength: 1, maxLength: 128 }),
+    model: Name,
+    version: Version,
+    variant: Name,
+    digest: Digest,
+    provider: Name,
+    /** Inference time, microseconds. */
+    latencyUs: Count,
+    ok: Type.Boolean(),
+    /** Arg max of the first output and its value, where that output is a vector of scores. */
+    top: Nullable(
+      Type.Object(
+        { index: Count, score: Type.Number(), label: Type.Optional(Type.String({ maxLength: 64 })) },
+        { additionalProperties: false },
+      ),
+    ),
+    failure: Type.Optional(Failure),
+  },
+  { additionalProperties: false },
+);
+export type ResultBody = Static<typeof ResultBody>;
+
+/** One step of the update journal. `outcome` is there at the end of the attempt. */
+export const UpdateBody = Type.Object(
+  {
+    generation: Count,
+    rollout: Nullable(Id),
+    release: Nullable(ReleaseRef),
+    phase: UpdatePhase,
+    outcome: Type.Optional(UpdateOutcome),
+    failure: Type.Optional(Failure),
+  },
+  { additionalProperties: false },
+);
+export type UpdateBody = Static<typeof UpdateBody>;
+
+/** Something worth telling that is neither a result nor an update: refused directives, runner crashes. */
+export const EventBody = Type.Object(
+  { code: Type.String({ maxLength: 64 }), message: Type.String({ maxLength: 1000 }) },
+  { additionalProperties: false },
+);
+export type EventBody = Static<typeof EventBody>;
+
+/** Stands in the stream for records that the outbox had to evict: what was lost is never silent. */
+export const GapBody = Type.Object(
+  { kind: Type.String({ maxLength: 16 }), records: Count, fromSeq: Count, toSeq: Count },
+  { additionalProperties: false },
+);
+export type GapBody = Static<typeof GapBody>;
+
+const record = <K extends string, B extends ReturnType<typeof Type.Object>>(kind: K, body: B) =>
+  Type.Object({ seq: Count, kind: Type.Literal(kind), at: Millis, body }, { additionalProperties: false });
+
+export const OutboxRecord = Type.Union([
+  record("result", ResultBody),
+  record("update", UpdateBody),
+  record("event", EventBody),
+  record("gap", GapBody),
+]);
+export type OutboxRecord = Static<typeof OutboxRecord>;
+export type RecordKind = OutboxRecord["kind"];
+
+/** Records in ascending `seq`. `outbox` is the id of the device's outbox database: a new one restarts at 1. */
+export const Batch = Type.Object(
+  { ...version, session: Id, outbox: Id, records: Type.Array(OutboxRecord, { minItems: 1, maxItems: 1000 }) },
+  { additionalProperties: false },
+);
+export type Batch = Static<typeof Batch>;
+
+export const Will = Type.Object({ ...version, session: Id }, { additionalProperties: false });
+export type Will = Static<typeof Will>;
+
+/** Everything of this outbox up to and including `upTo` is stored: the device may forget it. */
+export const Ack = Type.Object({ ...version, outbox: Id, upTo: Count }, { additionalProperties: false });
+export type Ack = Static<typeof Ack>;
+
+/** Upper bounds of the latency bins, milliseconds: a factor of about 1.6 from 0.1 ms to 10 s. */
+export const LATENCY_EDGES_MS: readonly number[] = [
+  0.1, 0.16, 0.25, 0.4, 0.63, 1, 1.6, 2.5, 4, 6.3, 10, 16, 25, 40, 63, 100, 160, 250, 400, 630, 1000, 2500,
+  10_000,
+];

@@ -1,0 +1,84 @@
+import { type Static, Type } from "typebox";
+import { Count, Digest, Failure, Millis, Name, Nullable, ReleaseRef, Version } from "./primitives.ts";
+
+/** Phases of the update journal on the device, in order; the last two are entered on failure. */
+export const UPDATE_PHASES = [
+  "accepted",
+  "fetching",
+  "fetched",
+  "staged",
+  "activating",
+  "probation",
+  "committed",
+  "rolling-back",
+  "rolled-back",
+] as const;
+export const UpdatePhase = Type.Union(UPDATE_PHASES.map((phase) => Type.Literal(phase)));
+export type UpdatePhase = (typeof UPDATE_PHASES)[number];
+
+/** How an update ended on the device. The control plane adds `timed-out`, `canceled` and `superseded`. */
+export const UPDATE_OUTCOMES = [
+  "succeeded",
+  "failed-unchanged",
+  "failed-rolled-back",
+  "failed-stuck",
+  "rejected",
+  "superseded",
+] as const;
+export const UpdateOutcome = Type.Union(UPDATE_OUTCOMES.map((outcome) => Type.Literal(outcome)));
+export type UpdateOutcome = (typeof UPDATE_OUTCOMES)[number];
+
+/** End of one update attempt. `generation` is that of the directive and names the attempt. */
+export const UpdateResult = Type.Object(
+  {
+    generation: Count,
+    release: Nullable(ReleaseRef),
+    outcome: UpdateOutcome,
+    failure: Type.Optional(Failure),
+    at: Millis,
+  },
+  { additionalProperties: false },
+);
+export type UpdateResult = Static<typeof UpdateResult>;
+
+/** One component as it really runs. `digest` is that of the model file or config document in use. */
+export const RunningComponent = Type.Object(
+  {
+    type: Type.Union([Type.Literal("model"), Type.Literal("config")]),
+    name: Name,
+    version: Version,
+    digest: Digest,
+    variant: Type.Optional(Name),
+    provider: Type.Optional(Name),
+  },
+  { additionalProperties: false },
+);
+export type RunningComponent = Static<typeof RunningComponent>;
+
+/** What the device says about itself. `running` is proven by the runner, not copied from the directive. */
+export const ReportedState = Type.Object(
+  {
+    generation: Count,
+    running: Nullable(ReleaseRef),
+    components: Type.Array(RunningComponent, { maxItems: 64 }),
+    runner: Type.Union([
+      Type.Literal("idle"),
+      Type.Literal("starting"),
+      Type.Literal("ready"),
+      Type.Literal("failed"),
+    ]),
+    update: Nullable(
+      Type.Object(
+        { generation: Count, release: Nullable(ReleaseRef), phase: UpdatePhase, since: Millis },
+        { additionalProperties: false },
+      ),
+    ),
+    lastResult: Nullable(UpdateResult),
+    /** Newest directive that was refused, with the reason. */
+    refused: Nullable(
+      Type.Object({ generation: Count, failure: Failure, at: Millis }, { additionalProperties: false }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type ReportedState = Static<typeof ReportedState>;

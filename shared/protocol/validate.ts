@@ -1,0 +1,44 @@
+import type { Static, TSchema } from "typebox";
+import { Compile, type Validator } from "typebox/compile";
+import { type ErrorCode, MusterError } from "../errors.ts";
+
+const compiled = new WeakMap<TSchema, Validator>();
+
+function validatorOf(schema: TSchema): Validator {
+  let validator = compiled.get(schema);
+  if (!validator) {
+    validator = Compile(schema);
+    compiled.set(schema, validator);
+  }
+  return validator;
+}
+
+/**
+ * `value` as the schema's type, unchanged.
+ * @throws MusterError `code` with the path and reason of the first mismatch
+ */
+export function validate<T extends TSchema>(schema: T, value: unknown, code: ErrorCode): Static<T> {
+  const validator = validatorOf(schema);
+  if (validator.Check(value)) return value as Static<T>;
+  const [first] = validator.Errors(value);
+  throw new MusterError(
+    code,
+    `${first?.instancePath || "The document"} ${first?.message ?? "is not valid"}.`,
+  );
+}
+
+/** Parses JSON text or UTF-8 bytes and validates the value. @throws MusterError `code` */
+export function parseJson<T extends TSchema>(
+  schema: T,
+  json: string | Uint8Array,
+  code: ErrorCode,
+): Static<T> {
+  const text = typeof json === "string" ? json : new TextDecoder().decode(json);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new MusterError(code, "The text is not JSON.", { cause });
+  }
+  return validate(schema, value, code);
+}

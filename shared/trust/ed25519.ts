@@ -1,0 +1,57 @@
+import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import nacl from "tweetnacl";
+import { MusterError } from "../errors.ts";
+import { sha256 } from "./digest.ts";
+
+/** Ed25519 key pair (RFC 8032) in raw form: 32-byte seed and 32-byte public key, both as hex. */
+export interface SigningKey {
+  readonly keyId: string;
+  readonly publicKey: string;
+  readonly seed: string;
+}
+
+const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
+
+/** Encodings of the eight points of small order: a signature by them can be forged for any message. */
+const SMALL_ORDER = new Set([
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "0000000000000000000000000000000000000000000000000000000000000080",
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+]);
+
+/** Id of a public key: the first 16 hex digits of the SHA-256 of its raw bytes. */
+export const keyIdOf = (publicKey: string): string => sha256(Buffer.from(publicKey, "hex")).slice(7, 23);
+
+/** Key pair from 32 random bytes that the caller draws. */
+export function signingKeyFrom(seed: Uint8Array): SigningKey {
+  const pair = nacl.sign.keyPair.fromSeed(seed);
+  const publicKey = Buffer.from(pair.publicKey).toString("hex");
+  return { keyId: keyIdOf(publicKey), publicKey, seed: Buffer.from(seed).toString("hex") };
+}
+
+/** Detached signature over `message`, 128 hex digits. */
+export function signBytes(key: SigningKey, message: Uint8Array): string {
+  const { secretKey } = nacl.sign.keyPair.fromSeed(Buffer.from(key.seed, "hex"));
+  return Buffer.from(nacl.sign.detached(message, secretKey)).toString("hex");
+}
+
+function toKeyObject(publicKey: string): KeyObject {
+  if (!/^[0-9a-f]{64}$/.test(publicKey) || SMALL_ORDER.has(publicKey))
+    throw new MusterError("request.invalid", "This is not an Ed25519 public key that may be trusted.");
+  return createPublicKey({
+    key: Buffer.concat([SPKI_PREFIX, Buffer.from(publicKey, "hex")]),
+    format: "der",
+    type: "spki",
+  });
+}
+
+/** Verifies with node:crypto, which refuses the malleated signatures (S + L) that tweetnacl takes. */
+export function verifyBytes(publicKey: string, message: Uint8Array, signature: string): boolean {
+  if (!/^[0-9a-f]{128}$/.test(signature)) return false;
+  return verify(null, message, toKeyObject(publicKey), Buffer.from(signature, "hex"));
+}
