@@ -45,6 +45,11 @@ export const catalogue = {
     "There is nothing at this address.",
     "Check the name; the list commands show what exists.",
   ),
+  "request.method-not-allowed": entry(
+    405,
+    "This address does not take this method.",
+    "The Allow header lists the methods that it takes.",
+  ),
   "request.conflict": entry(
     409,
     "The state of the resource does not allow this.",
@@ -91,6 +96,18 @@ export const catalogue = {
     "The database was written by a newer version.",
     "Start the newer version, or restore a backup made before the upgrade.",
   ),
+  "storage.in-use": entry(
+    409,
+    "Another process works in this data directory.",
+    "End the other process, or choose another data directory.",
+    true,
+  ),
+
+  "agent.running": entry(
+    409,
+    "Another agent works on this data directory.",
+    "Stop it first, or choose another directory with --data.",
+  ),
 
   "token.invalid": entry(
     401,
@@ -114,6 +131,11 @@ export const catalogue = {
     403,
     "This device was revoked.",
     "If it is trusted again, give it a new key and a new join token.",
+  ),
+  "enrollment.name-taken": entry(
+    409,
+    "Another device of the site has this name.",
+    "Give the device another name, or none: then its id is its name.",
   ),
   "enrollment.pin-mismatch": entry(
     403,
@@ -238,6 +260,11 @@ export const catalogue = {
     "The release does not have the digest that was signed or directed.",
     "Upload the very files that were signed.",
   ),
+  "release.unsigned": entry(
+    400,
+    "The signed release metadata does not list the release.",
+    "Sign it with `muster release create`; a device installs nothing else.",
+  ),
   "release.exists": entry(
     409,
     "A release of this name and version exists already.",
@@ -346,6 +373,18 @@ export const catalogue = {
     503,
     "The runner did not answer within its deadline and was killed.",
     "It is started again; if it repeats, the release is rolled back.",
+    true,
+  ),
+  "runner.address-taken": entry(
+    409,
+    "The address of the inference endpoint is in use by another process.",
+    "Stop that process or choose another port or socket; the agent tries again by itself.",
+    true,
+  ),
+  "results.dropped": entry(
+    507,
+    "Results were dropped because they could not be stored in time.",
+    "Make room, raise the limit of the outbox, or send less.",
     true,
   ),
   "inference.invalid": entry(

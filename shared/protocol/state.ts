@@ -13,7 +13,7 @@ export const UPDATE_PHASES = [
   "rolling-back",
   "rolled-back",
 ] as const;
-export const UpdatePhase = Type.Union(UPDATE_PHASES.map((phase) => Type.Literal(phase)));
+export const UpdatePhase = Type.Enum(UPDATE_PHASES);
 export type UpdatePhase = (typeof UPDATE_PHASES)[number];
 
 /** How an update ended on the device. The control plane adds `timed-out`, `canceled` and `superseded`. */
@@ -25,7 +25,7 @@ export const UPDATE_OUTCOMES = [
   "rejected",
   "superseded",
 ] as const;
-export const UpdateOutcome = Type.Union(UPDATE_OUTCOMES.map((outcome) => Type.Literal(outcome)));
+export const UpdateOutcome = Type.Enum(UPDATE_OUTCOMES);
 export type UpdateOutcome = (typeof UPDATE_OUTCOMES)[number];
 
 /** End of one update attempt. `generation` is that of the directive and names the attempt. */

@@ -4,6 +4,7 @@ import type { TSchema } from "typebox";
 interface Shape {
   type?: string;
   const?: unknown;
+  enum?: unknown[];
   anyOf?: Shape[];
   items?: Shape;
   properties?: Record<string, Shape>;
@@ -44,6 +45,7 @@ function limits(shape: Shape): string {
 
 function typeName(shape: Shape): string {
   if ("const" in shape) return code(JSON.stringify(shape.const));
+  if (shape.enum) return shape.enum.map((value) => code(JSON.stringify(value))).join(" or ");
   if (shape.anyOf) return shape.anyOf.map(typeName).join(" or ");
   if (shape.type === "array") return `array of ${typeName(shape.items ?? {})}`;
   if (shape.patternProperties)

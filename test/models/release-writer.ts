@@ -12,7 +12,7 @@ const PROBATION = {
   deadlineSeconds: 60,
   minInferences: 20,
   maxErrorRate: 0.02,
-  maxP95Ms: 25,
+  maxP95Ms: 100,
   maxCrashes: 0,
 } as const;
 

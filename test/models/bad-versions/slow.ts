@@ -4,7 +4,7 @@ import { addToLogits } from "./add-to-logits.ts";
 
 const WIDTH = 16;
 /** Loop turns of one inference; each costs some microseconds of dispatch on any CPU. */
-const SLOW_TURNS = 72_000;
+const SLOW_TURNS = 130_000;
 
 /**
  * The same outputs, far later: a long loop over a state that starts from the input, whose result is added to

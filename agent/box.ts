@@ -1,0 +1,88 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { asMusterError } from "@muster/shared/errors";
+import type { Database } from "better-sqlite3";
+import type { Settings } from "./config/settings.ts";
+import { bootId } from "./health/boot.ts";
+import { Facts } from "./health/facts.ts";
+import { Identity } from "./identity/identity.ts";
+import { detectProviders } from "./inference/detect-providers.ts";
+import type { Log } from "./log.ts";
+import { Notices } from "./outbox/notices.ts";
+import { type NewRecord, Outbox } from "./outbox/outbox.ts";
+import { openDatabase } from "./storage/database.ts";
+import { privateDirectory, writeAtomically } from "./storage/files.ts";
+import { AGENT_VERSION } from "./version.ts";
+
+const MIB = 1024 * 1024;
+
+export const newId = (): string => randomBytes(12).toString("base64url");
+
+/** What the box has on its disk and knows about itself: everything that needs no other process. */
+export interface Box {
+  settings: Settings;
+  boot: string;
+  database: Database;
+  outbox: Outbox;
+  notices: Notices;
+}
+
+export const socketOf = (settings: Settings): string => join(settings.data, "run", "agent.sock");
+export const identityOf = (settings: Settings): Promise<Identity> => Identity.open(join(settings.data, "identity"));
+
+/** Opens database and outbox; the loss of a broken database is the first event of the new one. */
+export function openBox(settings: Settings, log: Log): Box {
+  const lost: string[] = [];
+  const database = openDatabase(join(settings.data, "agent.db"), {
+    onBroken: (movedTo, reason) => lost.push(`The database was broken (${reason}); it is kept as ${movedTo}.`),
+  });
+  const outbox = new Outbox(database, { limitBytes: Math.round(settings.outboxLimitMib * MIB), newId });
+  const append = (records: NewRecord[]): void => {
+    try {
+      outbox.append(records);
+    } catch (error) {
+      const { code, message } = asMusterError(error);
+      log.warn({ code, records }, `an event could not be stored: ${message}`);
+    }
+  };
+  const notices = new Notices(append, settings.noticeSeconds * 1000, Date.now);
+  for (const message of lost) {
+    log.error({ code: "storage.broken" }, message);
+    notices.note("storage.broken", message);
+  }
+  return { settings, boot: bootId(newId), database, outbox, notices };
+}
+
+/** @param onFresh told when the box turned out to be another than it was at its last start */
+export const openFacts = (settings: Settings, onFresh: () => void): Promise<Facts> =>
+  Facts.open(
+    {
+      file: join(settings.data, "facts.json"),
+      boot: bootId(newId),
+      agentVersion: AGENT_VERSION,
+      detectProviders,
+    },
+    onFresh,
+  );
+
+/**
+ * Enrolls the box when it is not, or no longer, enrolled. The pinned trust root is kept where the update engine
+ * looks for it.
+ * @returns false when there was nothing to do
+ * @throws MusterError as `Identity.enroll`
+ */
+export function enrollBox(
+  settings: Settings,
+  order: { server: string; token: string },
+  identity: Identity,
+  facts: Facts,
+): Promise<boolean> {
+  const { name, labels, httpTimeoutSeconds, data } = settings;
+  return identity.enroll(
+    { ...order, name, labels, hardware: facts.now(), timeoutMs: httpTimeoutSeconds * 1000, now: Date.now() },
+    async (tufRoot) => {
+      await privateDirectory(join(data, "tuf"));
+      await writeAtomically(join(data, "tuf", "root.json"), tufRoot, 0o600);
+    },
+  );
+}

@@ -1,0 +1,23 @@
+import { MusterError } from "@muster/shared/errors";
+import { enrollBox, identityOf, openFacts, socketOf } from "../box.ts";
+import type { Settings } from "../config/settings.ts";
+import { isAnswered } from "../local-api/ask.ts";
+import { privateDirectory } from "../storage/files.ts";
+import { EXIT } from "./exit-codes.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Enrolls the box and ends. @returns the exit code @throws MusterError as `Identity.enroll` */
+export async function enroll(settings: Settings, terminal: Terminal): Promise<number> {
+  const { server, token } = settings;
+  if (server === null || token === null)
+    throw new MusterError("settings.invalid", "--server and --token are needed.");
+  await privateDirectory(settings.data);
+  const identity = await identityOf(settings);
+  if (identity.needsEnrollment(Date.now()) && (await isAnswered(socketOf(settings))))
+    throw new MusterError("agent.running", `An agent works on ${settings.data}; it enrolls by itself.`);
+  const facts = await openFacts(settings, () => undefined);
+  const isNew = await enrollBox(settings, { server, token }, identity, facts);
+  terminal.err(isNew ? "The device is enrolled.\n" : "The device was enrolled already.\n");
+  terminal.out(`${identity.keys.device}\n`);
+  return EXIT.ok;
+}

@@ -1,0 +1,67 @@
+import type { ReportedState } from "@muster/shared/protocol/state";
+import { socketOf } from "../box.ts";
+import type { Settings } from "../config/settings.ts";
+import type { InferenceStatus } from "../inference/ports.ts";
+import type { LinkStatus } from "../link/link.ts";
+import { askStatus } from "../local-api/ask.ts";
+import type { OutboxPosition } from "../outbox/outbox.ts";
+import { EXIT } from "./exit-codes.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What the agent answers; parts are missing while it starts. */
+interface Status {
+  version: string;
+  device?: string;
+  enrolled?: { server: string; renewAt: number } | null;
+  link?: LinkStatus | null;
+  outbox?: OutboxPosition;
+  reported?: ReportedState;
+  inference?: InferenceStatus;
+}
+
+/** Shows how the running agent is. @returns the exit code @throws MusterError `request.unreachable` */
+export async function status(settings: Settings, json: boolean, terminal: Terminal): Promise<number> {
+  const found = (await askStatus(socketOf(settings))) as Status;
+  terminal.out(json ? `${JSON.stringify(found, undefined, 2)}\n` : describe(found));
+  return isHealthy(found) ? EXIT.ok : EXIT.unhealthy;
+}
+
+/** A box without a network is healthy: it does what it is for. */
+export function isHealthy({ reported }: Status): boolean {
+  const outcome = reported?.lastResult?.outcome;
+  const updateFailed = outcome?.startsWith("failed") === true || outcome === "rejected";
+  return reported !== undefined && reported.runner !== "failed" && !updateFailed;
+}
+
+const time = (millis: number): string => new Date(millis).toISOString();
+const release = (ref: ReportedState["running"]): string => (ref ? `${ref.name} ${ref.version}` : "nothing");
+
+/** The status for people, a fact a line. */
+export function describe({ version, device, enrolled, link, outbox, reported, inference }: Status): string {
+  const lines: [string, string][] = [["agent", version]];
+  if (device) lines.push(["device", device]);
+  lines.push(["server", enrolled ? enrolled.server : "not enrolled"]);
+  if (enrolled) lines.push(["renews at", time(enrolled.renewAt)]);
+  if (link) {
+    const reason = link.lastError ? ` (${link.lastError.code}: ${link.lastError.message})` : "";
+    lines.push(["link", `${link.state} since ${time(link.since)}${reason}`]);
+  }
+  if (outbox)
+    lines.push([
+      "outbox",
+      `${outbox.lastSeq - outbox.ackedSeq} records wait, ${outbox.bytes} bytes, ${outbox.evicted} evicted`,
+    ]);
+  if (reported) {
+    lines.push(["running", `${release(reported.running)}, runner ${reported.runner}`]);
+    for (const { name, version: of, variant, provider, digest } of reported.components)
+      lines.push(["", `${name} ${of} ${[variant, provider].filter(Boolean).join(" on ")} ${digest}`]);
+    const { update, lastResult } = reported;
+    if (update) lines.push(["update", `${release(update.release)} ${update.phase} since ${time(update.since)}`]);
+    if (lastResult) {
+      const why = lastResult.failure ? ` (${lastResult.failure.code}: ${lastResult.failure.message})` : "";
+      lines.push(["last update", `${release(lastResult.release)} ${lastResult.outcome}${why}`]);
+    }
+  }
+  if (inference?.endpoint.url) lines.push(["endpoint", inference.endpoint.url]);
+  return lines.map(([name, value]) => `${name.padEnd(12)}${value}\n`).join("");
+}

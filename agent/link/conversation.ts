@@ -1,0 +1,154 @@
+import { asMusterError, MusterError } from "@muster/shared/errors";
+import { Ack, Birth, Heartbeat, StateMessage } from "@muster/shared/protocol/messages";
+import { PROTOCOL_VERSION } from "@muster/shared/protocol/primitives";
+import { downTopic, type UpChannel, upTopic } from "@muster/shared/protocol/topics";
+import { decodeMessage, encodeMessage, MAX_PAYLOAD_BYTES } from "@muster/shared/protocol/wire";
+import { asStorageError } from "../storage/errors.ts";
+import { Drain } from "./drain.ts";
+import type { LinkPorts, LinkSettings } from "./ports.ts";
+
+/** Changes of state that come together are told together, milliseconds. */
+const COALESCE_MS = 50;
+
+/** What is said in one session, from birth to its end. */
+export class Conversation {
+  readonly #ports: LinkPorts;
+  readonly #session: string;
+  readonly #publish: (topic: string, payload: string, qos: 0 | 1) => void;
+  readonly #drain: Drain;
+  readonly #askAgain: () => void;
+  readonly #heartbeatMs: number;
+  #heartbeatTimer: NodeJS.Timeout | undefined;
+  #stateTimer: NodeJS.Timeout | undefined;
+  #stateSeq = 0;
+  #heartbeatSeq = 0;
+  #over = false;
+
+  constructor(
+    ports: LinkPorts,
+    settings: LinkSettings,
+    session: string,
+    publish: (topic: string, payload: string, qos: 0 | 1) => void,
+    askAgain: () => void,
+  ) {
+    this.#ports = ports;
+    this.#session = session;
+    this.#publish = publish;
+    this.#askAgain = askAgain;
+    this.#heartbeatMs = settings.heartbeatMs;
+    this.#drain = new Drain(
+      {
+        outbox: ports.outbox,
+        publish: (batch) => this.#up("batch", batch, 1),
+        failed: ({ code, message }) => ports.log.warn({ code, reason: message }, "the outbox cannot be read"),
+        monotonic: ports.monotonic,
+      },
+      settings.drain,
+      session,
+    );
+  }
+
+  /** Says who we are and how we are, sends what is kept, and goes on with heartbeats. */
+  begin(): void {
+    this.#birth();
+    this.#state();
+    this.#drain.pump();
+    // A random phase: boxes that came back together must not go on in step.
+    this.#heartbeatTimer = setTimeout(() => this.#beat(), this.#heartbeatMs * this.#ports.random());
+  }
+
+  end(): void {
+    this.#over = true;
+    this.#drain.stop();
+    clearTimeout(this.#heartbeatTimer);
+    clearTimeout(this.#stateTimer);
+  }
+
+  stateChanged(): void {
+    if (this.#over || this.#stateTimer) return;
+    this.#stateTimer = setTimeout(() => {
+      this.#stateTimer = undefined;
+      this.#state();
+    }, COALESCE_MS);
+  }
+
+  recordsAdded(): void {
+    this.#drain.wake();
+  }
+
+  /** @throws MusterError of the `wire.` family for what cannot be understood; it changed nothing */
+  hear(topic: string, payload: Buffer): void {
+    const { device } = this.#ports;
+    if (topic === downTopic(device, "ack")) this.#acknowledge(decodeMessage(Ack, payload));
+    else if (topic === downTopic(device, "desired")) {
+      if (payload.byteLength > MAX_PAYLOAD_BYTES)
+        throw new MusterError("wire.oversized", `The directive has ${payload.byteLength} bytes.`);
+      if (payload.byteLength > 0) void this.#offer(payload);
+    } else
+      throw new MusterError("wire.malformed", `This agent does not know messages on ${topic.slice(0, 200)}.`);
+  }
+
+  /** A directive that was not taken is asked for again over HTTPS. */
+  async #offer(payload: Buffer): Promise<void> {
+    const { offer, notices } = this.#ports;
+    try {
+      if ((await offer(payload, "mqtt")) === "deferred") this.#askAgain();
+    } catch (error) {
+      const { code, message } = asMusterError(error);
+      notices.note(code, `A directive could not be taken: ${message}`);
+      this.#askAgain();
+    }
+  }
+
+  #acknowledge(ack: Ack): void {
+    try {
+      const taken = this.#ports.outbox.acknowledge(ack.outbox, ack.upTo);
+      if (taken === "trimmed") this.#drain.acknowledged(ack.upTo);
+      if (taken === "rotated") this.#drain.restart();
+    } catch (error) {
+      throw asStorageError(error);
+    }
+  }
+
+  #birth(): void {
+    const { boot, agentVersion, facts, reported, outbox, now } = this.#ports;
+    const { id, lastSeq, ackedSeq, evicted } = outbox.position();
+    const birth = {
+      v: PROTOCOL_VERSION,
+      session: this.#session,
+      boot,
+      at: now(),
+      agentVersion,
+      hardware: facts(),
+      state: reported(),
+      outbox: { id, lastSeq, ackedSeq, evicted },
+    } as const;
+    this.#up("birth", encodeMessage(Birth, birth), 1);
+  }
+
+  #state(): void {
+    this.#stateSeq += 1;
+    const { now, reported } = this.#ports;
+    const state = { seq: this.#stateSeq, at: now(), state: reported() };
+    this.#up(
+      "state",
+      encodeMessage(StateMessage, { v: PROTOCOL_VERSION, session: this.#session, ...state }),
+      1,
+    );
+  }
+
+  #beat(): void {
+    this.#heartbeatTimer = setTimeout(() => this.#beat(), this.#heartbeatMs);
+    this.#heartbeatSeq += 1;
+    const beat = { seq: this.#heartbeatSeq, at: this.#ports.now(), ...this.#ports.vitals() };
+    this.#up(
+      "heartbeat",
+      encodeMessage(Heartbeat, { v: PROTOCOL_VERSION, session: this.#session, ...beat }),
+      0,
+    );
+  }
+
+  #up(channel: UpChannel, payload: string, qos: 0 | 1): void {
+    this.#publish(upTopic(this.#ports.device, channel), payload, qos);
+  }
+}

@@ -1,0 +1,93 @@
+import { asMusterError, MusterError } from "@muster/shared/errors";
+import { DEVICE_API } from "@muster/shared/protocol/device-api";
+import { MAX_PAYLOAD_BYTES } from "@muster/shared/protocol/wire";
+import type { DeviceHttp } from "./device-http.ts";
+import { problemError, readBody } from "./response.ts";
+
+export interface PollOptions {
+  http: DeviceHttp;
+  /** Time between polls while MQTT is down, and while it is up, milliseconds. */
+  downMs: number;
+  upMs: number;
+  random: () => number;
+  /** Answers `deferred` when the directive has to be offered again. */
+  offer: (directive: string) => Promise<string>;
+  failed: (error: MusterError) => void;
+}
+
+const MAX_FAILURE_FACTOR = 16;
+
+/** From half to one and a half times the interval, so that boxes which failed together do not ask together. */
+export const pollDelay = (intervalMs: number, failures: number, random: number): number =>
+  Math.round(intervalMs * Math.min(2 ** failures, MAX_FAILURE_FACTOR) * (0.5 + random));
+
+/** Asks for the directive over HTTPS: often while MQTT is down, seldom as a safeguard while it is up. */
+export class DesiredPoll {
+  readonly #options: PollOptions;
+  readonly #abort = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #online = false;
+  #failures = 0;
+  #urgent = false;
+  #etag: string | undefined;
+
+  constructor(options: PollOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#arm();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+  }
+
+  setOnline(online: boolean): void {
+    if (this.#online === online) return;
+    this.#online = online;
+    this.#arm();
+  }
+
+  /** Asks as often as without MQTT until the directive is taken. */
+  askSoon(): void {
+    this.#etag = undefined;
+    this.#urgent = true;
+    this.#arm();
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    if (this.#abort.signal.aborted) return;
+    const { upMs, downMs, random } = this.#options;
+    const delay = pollDelay(this.#online && !this.#urgent ? upMs : downMs, this.#failures, random());
+    this.#timer = setTimeout(() => {
+      this.#poll()
+        .then(() => {
+          this.#failures = 0;
+          this.#urgent = false;
+        })
+        .catch((error: unknown) => {
+          this.#failures += 1;
+          if (!this.#abort.signal.aborted) this.#options.failed(asMusterError(error));
+        })
+        .finally(() => this.#arm());
+    }, delay);
+  }
+
+  /** The ETag is kept only when the directive was taken: a failed one is asked for again. */
+  async #poll(): Promise<void> {
+    const response = await this.#options.http.request({
+      path: DEVICE_API.desired,
+      headers: this.#etag === undefined ? {} : { "if-none-match": this.#etag },
+      signal: this.#abort.signal,
+    });
+    const text = (await readBody(response.body, MAX_PAYLOAD_BYTES)).toString("utf8");
+    if (response.status === 304 || response.status === 204) return;
+    if (response.status !== 200) throw problemError(response.status, text);
+    if ((await this.#options.offer(text)) === "deferred")
+      throw new MusterError("request.conflict", "The directive could not be taken now.");
+    this.#etag = response.headers.etag;
+  }
+}

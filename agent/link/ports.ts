@@ -1,0 +1,52 @@
+import type { HardwareFacts } from "@muster/shared/protocol/hardware";
+import type { Heartbeat } from "@muster/shared/protocol/messages";
+import type { ReportedState } from "@muster/shared/protocol/state";
+import type { Notices } from "../outbox/notices.ts";
+import type { Outbox } from "../outbox/outbox.ts";
+import type { DeviceHttp, TlsMaterial } from "./device-http.ts";
+import type { DrainSettings } from "./drain-window.ts";
+import type { ReconnectRule } from "./link-machine.ts";
+
+export interface LinkLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** What heartbeats tell besides their number and time. */
+export type Vitals = Pick<Heartbeat, "uptimeSeconds" | "health" | "counters">;
+
+export interface LinkPorts {
+  device: string;
+  agentVersion: string;
+  /** Id of this boot of the machine. */
+  boot: string;
+  mqttUrl: string;
+  tls: () => TlsMaterial;
+  http: DeviceHttp;
+  outbox: Outbox;
+  notices: Notices;
+  facts: () => HardwareFacts;
+  reported: () => ReportedState;
+  /** Takes a directive as it came; a bad one is refused and told by the taker, a `deferred` one is offered again. */
+  offer: (directive: Uint8Array | string, source: "mqtt" | "https") => Promise<string>;
+  /** Called once per heartbeat that is sent: counters are since the last call. */
+  vitals: () => Vitals;
+  log: LinkLog;
+  random: () => number;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  /** Milliseconds that only grow. */
+  monotonic: () => number;
+  newId: () => string;
+}
+
+export interface LinkSettings {
+  keepaliveSeconds: number;
+  connectTimeoutMs: number;
+  reconnect: ReconnectRule;
+  stableAfterMs: number;
+  heartbeatMs: number;
+  pollMs: number;
+  pollOnlineMs: number;
+  drain: DrainSettings;
+}

@@ -1,0 +1,251 @@
+import { isMusterError } from "@muster/shared/errors";
+import type { HardwareFacts } from "@muster/shared/protocol/hardware";
+import type { ReportedState } from "@muster/shared/protocol/state";
+import type { Directive } from "@muster/shared/trust/directive";
+import type { Database } from "better-sqlite3";
+import { type Acceptance, acceptDirective } from "../desired/accept.ts";
+import { DesiredStore } from "../desired/store.ts";
+import { asStorageError } from "../storage/errors.ts";
+import { Activation } from "./activation.ts";
+import { adoptRunning } from "./adopt.ts";
+import { systemClock } from "./clock.ts";
+import { freeBytesOf } from "./durable.ts";
+import type { EffectContext } from "./effects.ts";
+import { fetchRelease } from "./fetching.ts";
+import { neededReleases, tidy } from "./housekeeping.ts";
+import { InstalledReleases } from "./installed.ts";
+import { Journal } from "./journal.ts";
+import type { JournalState } from "./journal-state.ts";
+import { EffectLoop } from "./loop.ts";
+import type { Clock, FreeBytes, HttpPort, InferencePort, LogPort, OutboxPort } from "./ports.ts";
+import { ReleaseDirectories } from "./release-dir.ts";
+import { defaultUpdateSettings, type UpdateSettings } from "./settings.ts";
+import { ArtifactStore } from "./store.ts";
+import { TrustStore } from "./trust-store.ts";
+
+export interface UpdatePorts {
+  /** Device id, the audience of directives. */
+  device: string;
+  /** Data directory of the agent; `tuf/root.json` in it is the pinned trust root. */
+  dataDir: string;
+  database: Database;
+  outbox: OutboxPort;
+  http: HttpPort;
+  inference: InferencePort;
+  /** What the box has now. */
+  facts: () => HardwareFacts;
+  log: LogPort;
+  random: () => number;
+  clock?: Clock;
+  freeBytes?: FreeBytes;
+  settings?: Partial<UpdateSettings>;
+}
+
+/** What became of a directive; `deferred` ones have to be offered again. */
+export type OfferVerdict = "accepted" | "current" | "refused" | "deferred";
+
+/** Offers that may wait for their turn. */
+const MAX_WAITING_OFFERS = 16;
+
+/** Brings the device to what the newest directive says, and back when that fails. */
+export class UpdateEngine {
+  readonly #ports: UpdatePorts;
+  readonly #clock: Clock;
+  readonly #settings: UpdateSettings;
+  readonly #desired: DesiredStore;
+  readonly #context: EffectContext;
+  readonly #loop: EffectLoop;
+  readonly #listeners: (() => void)[] = [];
+  readonly #stopping = new AbortController();
+  #offers: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+  #rootAskedAt = Number.NEGATIVE_INFINITY;
+
+  /** Reads the journal. @throws MusterError of the storage family */
+  constructor(ports: UpdatePorts) {
+    this.#ports = ports;
+    this.#clock = ports.clock ?? systemClock;
+    this.#settings = { ...defaultUpdateSettings, ...ports.settings };
+    this.#desired = new DesiredStore(ports.database);
+    this.#context = this.#compose();
+    this.#loop = new EffectLoop({
+      ...this.#context,
+      random: ports.random,
+      log: ports.log,
+      tell: (failure) => this.#tell(failure),
+    });
+  }
+
+  /** Takes up what the journal says and goes on in the background. */
+  async start(): Promise<void> {
+    const { journal, store, directories } = this.#context;
+    await store.create();
+    await adoptRunning({ ...this.#context, tell: (failure) => this.#tell(failure) });
+    journal.apply({ type: "started" });
+    await directories.point(journal.state.active?.digest ?? null);
+    this.#loop.start();
+  }
+
+  /** Stops at the next safe point; what is served goes on being served. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#offers;
+    await this.#loop.stop();
+  }
+
+  /** Takes a directive as it was received; refused ones are recorded and reported once. */
+  async offer(received: string | Uint8Array, source: "mqtt" | "https"): Promise<OfferVerdict> {
+    if (this.#waiting >= MAX_WAITING_OFFERS || this.#stopping.signal.aborted) return "deferred";
+    this.#waiting += 1;
+    const result = this.#offers.then(() => this.#consider(received, source));
+    this.#offers = result.catch(() => undefined);
+    return result.finally(() => {
+      this.#waiting -= 1;
+    });
+  }
+
+  /** Has to be called when the state of the inference port changes. */
+  runnerChanged(): void {
+    this.#loop.wake();
+    this.#notify();
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  state(): ReportedState {
+    const { journal, activation, inference } = this.#context;
+    const { active, attempt, lastResult } = journal.state;
+    const status = inference.status();
+    const isProven = active !== null && activation.proves(active);
+    return {
+      generation: this.#desired.generation(),
+      running: isProven ? active : status.state === "ready" ? status.release : null,
+      components: isProven ? activation.components() : status.components,
+      runner: status.state,
+      update: attempt && {
+        generation: attempt.order.generation,
+        release: attempt.order.release,
+        phase: attempt.phase,
+        since: attempt.since,
+      },
+      lastResult,
+      refused: this.#desired.refused(),
+    };
+  }
+
+  async #consider(received: string | Uint8Array, source: string): Promise<OfferVerdict> {
+    const acceptance = await acceptDirective(received, {
+      device: this.#ports.device,
+      generation: this.#desired.generation(),
+      floorOf: (release) => this.#desired.floor(release),
+      now: this.#clock.now(),
+      keys: () => this.#context.trust.directiveKeys(),
+      refreshKeys: () => this.#refreshKeys(),
+    });
+    try {
+      if (acceptance.verdict === "refused") {
+        if (acceptance.error.retryable) throw acceptance.error;
+        return this.#refuse(acceptance, source);
+      }
+      if (acceptance.verdict === "newer") this.#accept(acceptance.directive, acceptance.text, source);
+      return acceptance.verdict === "newer" ? "accepted" : "current";
+    } catch (error) {
+      const { code, message } = asStorageError(error);
+      this.#ports.log.warn({ event: "directive.deferred", code, source }, message);
+      return "deferred";
+    }
+  }
+
+  /** The directive is stored in the transaction that makes the journal's first step of it. */
+  #accept(directive: Directive, text: string, source: string): void {
+    const { journal, activation } = this.#context;
+    const { generation, rollout, release, notAfter } = directive.payload;
+    const before = journal.state;
+    journal.apply(
+      {
+        type: "ordered",
+        order: { generation, rollout, release, notAfter },
+        healthy: activation.proves(before.active),
+      },
+      () => this.#desired.accept(directive, text, this.#clock.now()),
+    );
+    this.#ports.log.info(
+      { event: "directive.accepted", generation, source, release: release?.digest ?? null },
+      "A newer directive was accepted.",
+    );
+    if (!goesOn(before, journal.state)) this.#loop.interrupt();
+  }
+
+  #refuse({ generation, error }: Extract<Acceptance, { verdict: "refused" }>, source: string): OfferVerdict {
+    const failure = { code: error.code, message: error.message.slice(0, 1000) };
+    this.#ports.log.warn({ event: "directive.refused", generation, source, code: error.code }, error.message);
+    const isNew = this.#ports.database.transaction(() => {
+      const added = this.#desired.refuse(generation, failure, this.#clock.now());
+      if (added)
+        this.#tell({ ...failure, message: `Directive ${generation}: ${failure.message}`.slice(0, 1000) });
+      return added;
+    })();
+    if (isNew) this.#notify();
+    return "refused";
+  }
+
+  async #refreshKeys(): Promise<boolean> {
+    const now = this.#clock.monotonic();
+    if (now - this.#rootAskedAt < this.#settings.rootRefreshMs) return false;
+    this.#rootAskedAt = now;
+    await this.#context.trust.refresh(this.#stopping.signal).catch((error: unknown) => {
+      this.#ports.log.warn(
+        { event: "trust.refresh-failed", err: error },
+        "The trust root was not refreshed.",
+      );
+    });
+    return true;
+  }
+
+  #tell(failure: { code: string; message: string }): void {
+    try {
+      this.#ports.outbox.append([{ kind: "event", at: this.#clock.now(), body: failure }]);
+    } catch (error) {
+      if (!isMusterError(error, "outbox.full")) throw error;
+      this.#ports.log.warn({ event: "update.untold", code: failure.code }, error.message);
+    }
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #compose(): EffectContext {
+    const { dataDir, database, outbox, log, http, inference, facts } = this.#ports;
+    const [clock, settings] = [this.#clock, this.#settings];
+    const freeBytes = this.#ports.freeBytes ?? freeBytesOf;
+    const journal = new Journal({ database, outbox, clock, log, settings, onStep: () => this.#notify() });
+    const releases = new InstalledReleases(database);
+    const store = new ArtifactStore(dataDir);
+    const directories = new ReleaseDirectories(dataDir, store);
+    const makeRoom = () => tidy({ releases, directories, store }, neededReleases(journal.state, false));
+    const onProgress = () => this.#loop.progressed();
+    const activation = new Activation({
+      inference,
+      releases,
+      directories,
+      repair: async (release, signal) => {
+        await fetchRelease(release, { http, store, settings, freeBytes, makeRoom, signal, onProgress });
+        await directories.materialise(release, true);
+      },
+    });
+    const trust = new TrustStore(dataDir, http);
+    return {
+      ...{ journal, activation, trust, releases, directories, store, inference, http, facts, freeBytes },
+      ...{ clock, settings, makeRoom, onProgress },
+    };
+  }
+}
+
+/** True when a newer directive leaves what is being done as it is. */
+const goesOn = (before: JournalState, after: JournalState): boolean =>
+  before.attempt !== null &&
+  before.attempt.phase === after.attempt?.phase &&
+  before.attempt.order.release?.digest === after.attempt.order.release?.digest;

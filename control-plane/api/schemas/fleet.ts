@@ -1,0 +1,150 @@
+import { HardwareFacts } from "@muster/shared/protocol/hardware";
+import {
+  Count,
+  DeviceId,
+  Labels,
+  Millis,
+  Name,
+  ReleaseRef,
+  SitePath,
+} from "@muster/shared/protocol/primitives";
+import { ReportedState } from "@muster/shared/protocol/state";
+import { DirectivePayload } from "@muster/shared/trust/directive";
+import { type Static, Type } from "typebox";
+import { ChangedLabels, closed, MaybeFailure, MaybeMillis, MaybeRelease, oneOf, orNull } from "./common.ts";
+
+export const LivenessName = oneOf("online", "late", "offline", "flapping");
+const LivenessCounts = Type.Object({ online: Count, late: Count, offline: Count, flapping: Count }, closed);
+export const DeviceStatusName = oneOf("active", "revoked");
+
+const summary = {
+  id: DeviceId,
+  name: Type.String(),
+  site: SitePath,
+  labels: Labels,
+  status: DeviceStatusName,
+  liveness: LivenessName,
+  lastSeenAt: MaybeMillis,
+  hardwareClass: Type.String(),
+  agentVersion: orNull(Type.String()),
+  generation: Count,
+  /** What the device proved to run. */
+  running: MaybeRelease,
+  update: ReportedState.properties.update,
+  lastResult: ReportedState.properties.lastResult,
+};
+
+export const DeviceSummaryResource = Type.Object(summary, closed);
+export type DeviceSummaryResource = Static<typeof DeviceSummaryResource>;
+
+/** `next` is the cursor of the page that follows, null on the last one. */
+export const DeviceList = Type.Object(
+  { devices: Type.Array(DeviceSummaryResource), next: orNull(Type.String()) },
+  closed,
+);
+export type DeviceList = Static<typeof DeviceList>;
+
+export const DeviceResource = Type.Object(
+  {
+    ...summary,
+    hardware: HardwareFacts,
+    signingKey: Type.String(),
+    enrolledAt: Millis,
+    joinToken: orNull(Type.String()),
+    certificate: Type.Object({ serial: Type.String(), expiresAt: Millis }, closed),
+    connected: Type.Boolean(),
+    reported: orNull(ReportedState),
+    reportedAt: MaybeMillis,
+    directive: orNull(DirectivePayload),
+    storedResults: Count,
+    revoked: orNull(Type.Object({ at: Millis, reason: Type.String() }, closed)),
+  },
+  closed,
+);
+export type DeviceResource = Static<typeof DeviceResource>;
+
+export const DeviceFilter = Type.Object(
+  {
+    /** This site and everything below it. */
+    site: Type.Optional(SitePath),
+    status: Type.Optional(DeviceStatusName),
+    liveness: Type.Optional(LivenessName),
+    /** Digest of the running release. */
+    release: Type.Optional(ReleaseRef.properties.digest),
+    /** Part of the id or name. */
+    text: Type.Optional(Type.String({ maxLength: 64 })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+    cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
+  },
+  closed,
+);
+
+export const DeviceChange = Type.Object(
+  { name: Type.Optional(Name), labels: Type.Optional(ChangedLabels) },
+  { ...closed, minProperties: 1 },
+);
+
+export const Revocation = Type.Object({ reason: Type.String({ minLength: 1, maxLength: 500 }) }, closed);
+
+/** Newest first. */
+export const Timeline = Type.Object(
+  {
+    entries: Type.Array(
+      Type.Union([
+        Type.Object(
+          {
+            kind: Type.Literal("update"),
+            at: Millis,
+            generation: Count,
+            rollout: orNull(Type.String()),
+            release: MaybeRelease,
+            phase: Type.String(),
+            outcome: orNull(Type.String()),
+            failure: MaybeFailure,
+            startedAt: Millis,
+          },
+          closed,
+        ),
+        Type.Object(
+          {
+            kind: Type.Literal("event"),
+            at: Millis,
+            source: oneOf("device", "control-plane"),
+            code: Type.String(),
+            message: Type.String(),
+          },
+          closed,
+        ),
+      ]),
+    ),
+  },
+  closed,
+);
+export type Timeline = Static<typeof Timeline>;
+
+export const SiteList = Type.Object(
+  {
+    sites: Type.Array(
+      Type.Object({ site: SitePath, devices: Count, revoked: Count, liveness: LivenessCounts }, closed),
+    ),
+  },
+  closed,
+);
+export type SiteList = Static<typeof SiteList>;
+
+export const FleetResource = Type.Object(
+  {
+    devices: Count,
+    active: Count,
+    revoked: Count,
+    liveness: LivenessCounts,
+    releases: Type.Array(Type.Object({ release: MaybeRelease, devices: Count }, closed)),
+    /** Active devices by the phase of the update under way. */
+    updating: Type.Record(Type.String(), Count),
+    /** Active devices by the outcome of their newest finished update. */
+    outcomes: Type.Record(Type.String(), Count),
+    storedResults: Count,
+  },
+  closed,
+);
+export type FleetResource = Static<typeof FleetResource>;

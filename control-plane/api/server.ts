@@ -1,0 +1,65 @@
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
+import Fastify, { type FastifyBaseLogger, type FastifyServerOptions, LogController } from "fastify";
+import type { ApiApp } from "./app.ts";
+import { requireOperator } from "./authorization.ts";
+import { describeApi } from "./openapi.ts";
+import { servePage } from "./page.ts";
+import { answerProblems } from "./problems.ts";
+import { artifactRoutes } from "./routes/artifacts.ts";
+import { deviceRoutes } from "./routes/devices.ts";
+import { fleetRoutes } from "./routes/fleet.ts";
+import { operatorRoutes } from "./routes/operators.ts";
+import { releaseRoutes } from "./routes/releases.ts";
+import { rolloutRoutes } from "./routes/rollouts.ts";
+import { statusRoutes } from "./routes/status.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
+import { trustRoutes } from "./routes/trust.ts";
+import { addSecurityHeaders } from "./security-headers.ts";
+import type { OperatorServices } from "./services.ts";
+import { defaultOperatorApiSettings, type OperatorApiSettings } from "./settings.ts";
+import { answerUnknownAddresses } from "./unknown-address.ts";
+
+/**
+ * The operator listener, ready for `listen`: REST under `/api/v1`, its description at `/api/v1/openapi.json`,
+ * and the fleet page at `/`. Every route but page and description wants an operator token.
+ */
+export async function createOperatorApi(
+  services: OperatorServices,
+  given: Partial<OperatorApiSettings> = {},
+  logger?: FastifyBaseLogger,
+): Promise<ApiApp> {
+  const settings = { ...defaultOperatorApiSettings, ...given };
+  const options: FastifyServerOptions = {
+    bodyLimit: settings.bodyLimit,
+    // An upload of a large model over a slow line is no attack; idle sockets are closed by node's own limits.
+    requestTimeout: 0,
+    forceCloseConnections: true,
+    ...(logger ? { loggerInstance: logger } : {}),
+    logController: new LogController({ disableRequestLogging: true }),
+  };
+  const secure = settings.tls ? { https: settings.tls } : {};
+  const app = Fastify({ ...options, ...secure }).withTypeProvider<TypeBoxTypeProvider>() as ApiApp;
+  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  answerProblems(app);
+  answerUnknownAddresses(app);
+  addSecurityHeaders(app);
+  await requireOperator(app, services.operators, settings.failuresPerMinute);
+  await describeApi(app, services.info.version);
+  await servePage(app);
+  await app.register(
+    async (instance) => {
+      const api = instance as ApiApp;
+      statusRoutes(api, services);
+      fleetRoutes(api, services.fleet);
+      deviceRoutes(api, services);
+      tokenRoutes(api, services.tokens);
+      trustRoutes(api, services.trust);
+      artifactRoutes(api, services.artifacts);
+      releaseRoutes(api, services.releases);
+      rolloutRoutes(api, services.rollouts);
+      operatorRoutes(api, services.operators);
+    },
+    { prefix: "/api/v1" },
+  );
+  return app;
+}

@@ -1,0 +1,33 @@
+import type { Kysely } from "kysely";
+import type { Enrollment } from "../enrollment/enrollment.ts";
+import type { JoinTokens } from "../enrollment/join-tokens.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import type { ArtifactStore } from "../releases/artifact-store.ts";
+import type { ReleaseRegistry } from "../releases/registry.ts";
+import type { RolloutService } from "../rollouts/service.ts";
+import type { ControlTables } from "../storage/tables/index.ts";
+import type { TrustRepository } from "../trust/repository.ts";
+import type { Operators } from "./operators.ts";
+
+/** What the control plane tells about itself. */
+export interface ControlPlaneInfo {
+  version: string;
+  /** Milliseconds since the epoch. */
+  startedAt: number;
+  /** Addresses that devices use; they are known once the listeners are open. */
+  addresses(): { deviceUrl: string; mqttUrl: string };
+}
+
+/** The services of the control plane that the operator API makes reachable. */
+export interface OperatorServices {
+  control: Kysely<ControlTables>;
+  operators: Operators;
+  info: ControlPlaneInfo;
+  trust: TrustRepository;
+  enrollment: Pick<Enrollment, "revoke">;
+  tokens: JoinTokens;
+  artifacts: ArtifactStore;
+  releases: ReleaseRegistry;
+  fleet: Fleet;
+  rollouts: RolloutService;
+}

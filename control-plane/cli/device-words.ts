@@ -1,0 +1,85 @@
+import type { DeviceResource, DeviceSummaryResource, Timeline } from "../api/schemas/fleet.ts";
+import { failureText, releaseName } from "./names.ts";
+import { printable, type Style } from "./terminal.ts";
+import { ago } from "./words.ts";
+
+/** Whether the device is there; a revoked one is not waited for. */
+export const liveness = (device: DeviceSummaryResource): string =>
+  device.status === "revoked" ? "revoked" : device.liveness;
+
+/** What the device is at, or how its last update ended. */
+export function deviceDoing({ update, lastResult }: DeviceSummaryResource): string {
+  if (update) return `${update.phase} ${releaseName(update.release)}`;
+  if (!lastResult || lastResult.outcome === "succeeded") return "";
+  return `${lastResult.outcome}${lastResult.failure ? ` (${lastResult.failure.code})` : ""}`;
+}
+
+const timestamp = (millis: number): string => new Date(millis).toISOString().slice(0, 19).replace("T", " ");
+
+/** One entry of a timeline in one line. */
+export function timelineLine(entry: Timeline["entries"][number]): string {
+  const text =
+    entry.kind === "update"
+      ? [
+          `update ${entry.generation} to ${releaseName(entry.release)}: ${entry.outcome ?? entry.phase}`,
+          failureText(entry.failure),
+        ]
+          .filter(Boolean)
+          .join(", ")
+      : `${entry.code}: ${entry.message}`;
+  return `${timestamp(entry.at)}  ${printable(text)}`;
+}
+
+/** The device in lines for people. */
+export function describeDevice(
+  device: DeviceResource,
+  now: number,
+  paint: (style: Style, text: string) => string,
+): string {
+  const { hardware, directive, lastResult, reported } = device;
+  const rows: [string, string][] = [
+    ["id", device.id],
+    ["site", device.site],
+    [
+      "labels",
+      Object.entries(device.labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(" ") || "none",
+    ],
+    [
+      "state",
+      `${liveness(device)}, seen ${ago(device.lastSeenAt, now)}, ${device.connected ? "connected" : "not connected"}`,
+    ],
+    ["runs", releaseName(device.running)],
+    [
+      "told",
+      directive ? `${releaseName(directive.release)} (generation ${directive.generation})` : "nothing yet",
+    ],
+    ["doing", deviceDoing(device) || "nothing"],
+    ["runner", reported?.runner ?? "unknown"],
+    ...(reported?.components ?? []).map((component): [string, string] => [
+      component.type,
+      `${component.name} ${component.version}${component.variant ? ` ${component.variant} on ${component.provider}` : ""} ${component.digest.slice(0, 19)}…`,
+    ]),
+    ...(lastResult
+      ? [["ended", `${lastResult.outcome} ${ago(lastResult.at, now)}`] as [string, string]]
+      : []),
+    ...(lastResult?.failure ? [["failure", failureText(lastResult.failure)] as [string, string]] : []),
+    ...(reported?.refused ? [["refused", failureText(reported.refused.failure)] as [string, string]] : []),
+    [
+      "hardware",
+      `${hardware.cpuModel}, ${hardware.cores} cores, ${hardware.memoryMiB} MiB, ${device.hardwareClass}`,
+    ],
+    ["agent", device.agentVersion ?? "unknown"],
+    ["enrolled", ago(device.enrolledAt, now)],
+    ["certificate", `ends ${ago(device.certificate.expiresAt, now)}`],
+    ["results", `${device.storedResults} stored`],
+    ...(device.revoked
+      ? [["revoked", `${ago(device.revoked.at, now)}: ${device.revoked.reason}`] as [string, string]]
+      : []),
+  ];
+  return [
+    paint("bold", printable(device.name)),
+    ...rows.map(([name, value]) => `  ${name.padEnd(12)}${printable(value)}`),
+  ].join("\n");
+}

@@ -1,0 +1,25 @@
+import { createHash } from "node:crypto";
+import { resolve } from "node:path";
+import { MusterError } from "@muster/shared/errors";
+import { canonicalJson } from "@muster/shared/trust/canonical-json";
+import { parseRoot } from "@muster/shared/trust/tuf";
+import type { Cli } from "./cli.ts";
+import { keysDirectory, rememberKeys } from "./context.ts";
+
+export const KEYS_OPTION = ["--keys <dir>", "directory of the offline keys; remembered"] as const;
+
+/** Directory of the offline keys, by option, environment or memory. @throws MusterError `trust.key-missing` */
+export async function requireKeys(cli: Cli, option: unknown): Promise<string> {
+  const dir = await keysDirectory(cli.terminal.env, typeof option === "string" ? option : undefined);
+  if (dir === undefined)
+    throw new MusterError("trust.key-missing", "No key directory is known: name it with --keys DIR.");
+  const absolute = resolve(dir);
+  await rememberKeys(cli.terminal.env, absolute);
+  return absolute;
+}
+
+/** SHA-256, base64url, of the signed part of a root: what a join token pins. */
+export const rootPin = (root: string): string =>
+  createHash("sha256")
+    .update(canonicalJson(parseRoot(root).signed.toJSON()))
+    .digest("base64url");

@@ -1,0 +1,79 @@
+import { asMusterError } from "@muster/shared/errors";
+import { Command, CommanderError } from "commander";
+import { Cli } from "./cli.ts";
+import { deviceCommands } from "./commands/device.ts";
+import { explainCommand } from "./commands/explain.ts";
+import { keysCommands } from "./commands/keys.ts";
+import { loginCommand } from "./commands/login.ts";
+import { operatorCommands } from "./commands/operator.ts";
+import { releaseCommands } from "./commands/release.ts";
+import { rolloutCommands } from "./commands/rollout.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { siteCommands } from "./commands/site.ts";
+import { statusCommand } from "./commands/status.ts";
+import { tokenCommands } from "./commands/token.ts";
+import { trustCommands } from "./commands/trust.ts";
+import { EXIT, EXIT_CODES_HELP, exitCodeOf } from "./exit-codes.ts";
+import { printable, type Terminal } from "./terminal.ts";
+
+const OVERVIEW = `
+A first time through:
+  muster serve                                       # prints the operator token
+  muster login http://127.0.0.1:8080 --token TOKEN
+  muster keys init --keys ./keys                     # offline keys: keep them safe
+  muster trust init --keys ./keys
+  muster token create --site eu/berlin --keys ./keys # prints what to run on a box
+  muster release create -f release.json --keys ./keys
+  muster rollout create -f rollout.json --start
+  muster rollout status ROLLOUT --watch
+
+Environment:
+  MUSTER_URL, MUSTER_TOKEN  go before what \`muster login\` stored
+  MUSTER_KEYS               directory of the offline keys
+  NO_COLOR                  no colours`;
+
+/** The whole command line; separate from running it so that a test can walk it. */
+export function buildProgram(terminal: Terminal): { program: Command; cli: Cli } {
+  const program = new Command("muster");
+  program
+    .description("Runs AI models on unattended edge boxes and changes what runs there safely.")
+    .option("--json", "one JSON document on stdout, for scripts")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+    })
+    .configureHelp({ showGlobalOptions: true, helpWidth: 80 })
+    .showHelpAfterError("(add --help for the options and examples)")
+    .addHelpText("after", `${OVERVIEW}\n${EXIT_CODES_HELP}`);
+  const cli = new Cli(terminal, program);
+  serveCommand(program, cli);
+  loginCommand(program, cli);
+  statusCommand(program, cli);
+  keysCommands(program, cli);
+  trustCommands(program, cli);
+  tokenCommands(program, cli);
+  deviceCommands(program, cli);
+  siteCommands(program, cli);
+  releaseCommands(program, cli);
+  rolloutCommands(program, cli);
+  operatorCommands(program, cli);
+  explainCommand(program, cli);
+  return { program, cli };
+}
+
+/** Runs one command line (without node and script) and answers its exit code; failures are told on stderr. */
+export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const { program, cli } = buildProgram(terminal);
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return cli.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const { code, message, remedy, retryable } = asMusterError(error);
+    if (cli.output.json)
+      terminal.stderr.write(`${JSON.stringify({ error: { code, message, remedy, retryable } })}\n`);
+    else terminal.stderr.write(`muster: ${printable(message)}\n  code:   ${code}\n  remedy: ${remedy}\n`);
+    return exitCodeOf(error);
+  }
+}

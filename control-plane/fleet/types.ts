@@ -1,0 +1,105 @@
+import type { HardwareFacts } from "@muster/shared/protocol/hardware";
+import type { Failure, Labels, ReleaseRef } from "@muster/shared/protocol/primitives";
+import type { ReportedState } from "@muster/shared/protocol/state";
+import type { DirectivePayload } from "@muster/shared/trust/directive";
+import type { Liveness } from "./liveness.ts";
+
+export type DeviceStatus = "active" | "revoked";
+
+/** A device as lists show it. Times in milliseconds since the epoch. */
+export interface DeviceSummary {
+  id: string;
+  name: string;
+  site: string;
+  labels: Labels;
+  status: DeviceStatus;
+  liveness: Liveness;
+  lastSeenAt: number | null;
+  hardwareClass: string;
+  agentVersion: string | null;
+  /** Generation of the newest directive, 0 when there is none. */
+  generation: number;
+  /** What the device proved to run, null for nothing or not known. */
+  running: ReleaseRef | null;
+  /** The update under way as the device reported it. */
+  update: ReportedState["update"];
+  lastResult: ReportedState["lastResult"];
+}
+
+export interface DeviceDetail extends DeviceSummary {
+  hardware: HardwareFacts;
+  signingKey: string;
+  enrolledAt: number;
+  joinToken: string | null;
+  certificate: { serial: string; expiresAt: number };
+  connected: boolean;
+  reported: ReportedState | null;
+  reportedAt: number | null;
+  directive: DirectivePayload | null;
+  storedResults: number;
+  revoked: { at: number; reason: string } | null;
+}
+
+export interface DeviceQuery {
+  /** This site and everything below it. */
+  site?: string;
+  status?: DeviceStatus;
+  liveness?: Liveness;
+  /** Digest of the running release. */
+  release?: string;
+  /** Part of the id or name. */
+  text?: string;
+  /** 1 to 1000, 100 unless told. */
+  limit?: number;
+  /** `next` of the page before. */
+  cursor?: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+export type LivenessCounts = Record<Liveness, number>;
+
+/** One site path that has devices of its own or below it; the counts include everything below. */
+export interface SiteSummary {
+  site: string;
+  devices: number;
+  revoked: number;
+  liveness: LivenessCounts;
+}
+
+export interface ReleaseCount {
+  /** Null counts the active devices that run nothing or have not reported yet. */
+  release: ReleaseRef | null;
+  devices: number;
+}
+
+export interface FleetSummary {
+  devices: number;
+  active: number;
+  revoked: number;
+  liveness: LivenessCounts;
+  releases: ReleaseCount[];
+  /** Active devices by the phase of the update under way. */
+  updating: Record<string, number>;
+  /** Active devices by the outcome of their newest finished update. */
+  outcomes: Record<string, number>;
+  storedResults: number;
+}
+
+/** Newest first. */
+export type TimelineEntry =
+  | {
+      kind: "update";
+      at: number;
+      generation: number;
+      rollout: string | null;
+      release: ReleaseRef | null;
+      phase: string;
+      outcome: string | null;
+      failure: Failure | null;
+      startedAt: number;
+    }
+  | { kind: "event"; at: number; source: "device" | "control-plane"; code: string; message: string };

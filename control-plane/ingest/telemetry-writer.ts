@@ -1,0 +1,145 @@
+import type { OutboxRecord } from "@muster/shared/protocol/messages";
+import type { Database, Statement } from "better-sqlite3";
+import {
+  type DayTable,
+  dayTableName,
+  ensureDayTable,
+  HEARTBEAT_COLUMNS,
+  RESULT_COLUMNS,
+} from "../storage/day-tables.ts";
+import type { FreshBatch, HeartbeatEntry } from "./entries.ts";
+
+type ResultRecord = Extract<OutboxRecord, { kind: "result" }>;
+type GapRecord = Extract<OutboxRecord, { kind: "gap" }>;
+
+const COLUMNS: Record<DayTable, readonly string[]> = {
+  results: RESULT_COLUMNS,
+  heartbeats: HEARTBEAT_COLUMNS,
+};
+
+/** Writes results, gaps, heartbeats and outbox positions to telemetry.db. */
+export class TelemetryWriter {
+  readonly #db: Database;
+  readonly #position: Statement<[string, string], { up_to: number }>;
+  readonly #setPosition: Statement;
+  readonly #count: Statement;
+  readonly #gap: Statement;
+  readonly #inserts = new Map<string, Statement>();
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#position = db.prepare("SELECT up_to FROM outbox_positions WHERE device = ? AND outbox = ?");
+    this.#setPosition = db.prepare(
+      `INSERT INTO outbox_positions (device, outbox, up_to, at) VALUES (?, ?, ?, ?)
+       ON CONFLICT (device, outbox) DO UPDATE SET up_to = excluded.up_to, at = excluded.at`,
+    );
+    this.#count = db.prepare(
+      `INSERT INTO result_counts (device, stored) VALUES (?, ?)
+       ON CONFLICT (device) DO UPDATE SET stored = result_counts.stored + excluded.stored`,
+    );
+    this.#gap = db.prepare(
+      `INSERT INTO gaps (device, outbox, seq, kind, records, from_seq, to_seq, at, received_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (device, outbox, seq) DO NOTHING`,
+    );
+  }
+
+  positionOf(device: string, outbox: string): number {
+    return this.#position.get(device, outbox)?.up_to ?? 0;
+  }
+
+  /** Call it inside a transaction: records and position are stored together or not at all. */
+  write(batches: Iterable<FreshBatch>, heartbeats: Iterable<HeartbeatEntry>): void {
+    for (const batch of batches) this.#writeBatch(batch);
+    for (const heartbeat of heartbeats) this.#writeHeartbeat(heartbeat);
+  }
+
+  /** Day tables may have been dropped, or their creation rolled back: statements are prepared anew. */
+  forgetTables(): void {
+    this.#inserts.clear();
+  }
+
+  #writeBatch({ device, outbox, receivedAt, records, upTo }: FreshBatch): void {
+    if (records.length === 0) return;
+    const insert = this.#insertInto("results", receivedAt);
+    let results = 0;
+    for (const record of records) {
+      if (record.kind === "result") {
+        insert.run(resultRow(device, outbox, receivedAt, record));
+        results += 1;
+      } else if (record.kind === "gap") this.#gap.run(...gapRow(device, outbox, receivedAt, record));
+    }
+    if (results > 0) this.#count.run(device, results);
+    this.#setPosition.run(device, outbox, upTo, receivedAt);
+  }
+
+  #writeHeartbeat({ device, beat, receivedAt }: HeartbeatEntry): void {
+    const { health, counters } = beat;
+    this.#insertInto("heartbeats", receivedAt).run(
+      device,
+      beat.session,
+      beat.seq,
+      beat.at,
+      receivedAt,
+      beat.uptimeSeconds,
+      health.agentRss,
+      health.runnerRss,
+      health.loadPerCore,
+      health.freeMemoryMiB,
+      health.freeDiskMiB,
+      health.temperatureC,
+      health.runnerRestarts,
+      health.outboxBytes,
+      counters.inferences,
+      counters.failures,
+      JSON.stringify(counters.latency),
+    );
+  }
+
+  #insertInto(table: DayTable, at: number): Statement {
+    const name = dayTableName(table, at);
+    let insert = this.#inserts.get(name);
+    if (!insert) {
+      ensureDayTable(this.#db, table, name);
+      const columns = COLUMNS[table];
+      insert = this.#db.prepare(
+        `INSERT INTO ${name} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})
+         ON CONFLICT DO NOTHING`,
+      );
+      this.#inserts.set(name, insert);
+    }
+    return insert;
+  }
+}
+
+/** In the order of `RESULT_COLUMNS`. */
+function resultRow(device: string, outbox: string, receivedAt: number, record: ResultRecord): unknown[] {
+  const { seq, at, body } = record;
+  const { top, failure } = body;
+  return [
+    device,
+    outbox,
+    seq,
+    at,
+    receivedAt,
+    body.id,
+    body.model,
+    body.version,
+    body.variant,
+    body.digest,
+    body.provider,
+    body.latencyUs,
+    body.ok ? 1 : 0,
+    top?.index ?? null,
+    top?.score ?? null,
+    top?.label ?? null,
+    failure?.code ?? null,
+    failure?.message ?? null,
+  ];
+}
+
+const gapRow = (
+  device: string,
+  outbox: string,
+  receivedAt: number,
+  { seq, at, body }: GapRecord,
+): unknown[] => [device, outbox, seq, body.kind, body.records, body.fromSeq, body.toSeq, at, receivedAt];

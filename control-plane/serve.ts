@@ -1,0 +1,172 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { asMusterError, MusterError } from "@muster/shared/errors";
+import { type Logger, pino } from "pino";
+import { Operators } from "./api/operators.ts";
+import { createOperatorApi } from "./api/server.ts";
+import { restoreDirectives } from "./broker/restore-directives.ts";
+import { Authority } from "./enrollment/authority.ts";
+import { JoinTokens } from "./enrollment/join-tokens.ts";
+import { ServerIdentity } from "./enrollment/server-identity.ts";
+import { Fleet } from "./fleet/fleet.ts";
+import { Presence } from "./fleet/presence.ts";
+import { applyRetention } from "./ingest/retention.ts";
+import { ArtifactStore } from "./releases/artifact-store.ts";
+import { ReleaseRegistry } from "./releases/registry.ts";
+import { Directives } from "./rollouts/directives.ts";
+import { RolloutService } from "./rollouts/service.ts";
+import { RolloutTick } from "./rollouts/tick.ts";
+import { openDeviceSide } from "./serve-devices.ts";
+import { deviceHostName, inUrl } from "./settings/addresses.ts";
+import { Closers } from "./settings/closers.ts";
+import { operatorTls } from "./settings/operator-tls.ts";
+import { type ControlPlaneSettings, certificateHosts, resolveSettings } from "./settings/settings.ts";
+import { openStores } from "./storage/database.ts";
+import { lockDataDirectory } from "./storage/lock.ts";
+import { openOnlineKeys } from "./trust/online-keys.ts";
+import { TrustRepository } from "./trust/repository.ts";
+import { VERSION } from "./version.ts";
+
+export interface ServeOptions {
+  /** Where everything is kept; made on the first start. */
+  dataDir: string;
+  settings?: Partial<ControlPlaneSettings>;
+  /** Silent unless given. */
+  log?: Logger;
+  /** Milliseconds since the epoch. */
+  now?: () => number;
+}
+
+export interface RunningControlPlane {
+  /** `https://host:port` for devices. */
+  deviceUrl: string;
+  /** `mqtts://host:port` for devices. */
+  mqttUrl: string;
+  /** Operator API and page. */
+  operatorUrl: string;
+  /** Token of the first operator: told on the first start only. */
+  operatorToken: string | undefined;
+  /** Ends listeners and timers, writes what waits and gives the data directory back. */
+  close(): Promise<void>;
+}
+
+const HOURLY = 3_600_000;
+
+/**
+ * Starts a control plane on a data directory: databases, CA, device listener, broker, rollouts, operator API.
+ * @throws MusterError `settings.invalid`, `storage.in-use`, `storage.broken`, `storage.newer`
+ */
+export async function serve(options: ServeOptions): Promise<RunningControlPlane> {
+  const closers = new Closers();
+  try {
+    return await compose(options, closers);
+  } catch (error) {
+    await closers.close();
+    throw asMusterError(error);
+  }
+}
+
+async function compose(
+  { dataDir, settings: given, log = pino({ level: "silent" }), now: clock = Date.now }: ServeOptions,
+  closers: Closers,
+): Promise<RunningControlPlane> {
+  const settings = resolveSettings(given);
+  const tls = await operatorTls(settings);
+  const startedAt = clock();
+  closers.add(await lockDataDirectory(dataDir));
+  const stores = await openStores(dataDir);
+  closers.add(() => stores.close());
+  const { control: db } = stores;
+
+  const caDir = join(dataDir, "ca");
+  const authority = await Authority.open(caDir, startedAt);
+  const identity = await ServerIdentity.open(authority, caDir, certificateHosts(settings), startedAt);
+  const keys = await openOnlineKeys(join(dataDir, "keys"));
+  const trust = new TrustRepository({ db, keys, clock });
+  const artifacts = new ArtifactStore(join(dataDir, "artifacts"));
+  await artifacts.open();
+  const releases = new ReleaseRegistry({ db, trust, artifacts, clock });
+  const presence = await Presence.load(stores, settings, clock);
+  closers.add(() => presence.save());
+
+  const services = { stores, authority, identity, presence, trust, releases, artifacts };
+  const devices = await openDeviceSide({ ...services, settings, log, clock }, closers);
+  const { broker, ingest, enrollment } = devices;
+  await restoreDirectives(stores, broker);
+  const ports = await devices.listen();
+
+  const tick = new RolloutTick({
+    db,
+    liveness: presence,
+    directives: new Directives(keys.directive, clock),
+    publishDown: (device, channel, payload, how) => broker.publishDown(device, channel, payload, how),
+    clock,
+    log,
+  });
+  closers.add(() => tick.stop());
+  await tick.start(settings.rolloutTickMs);
+  const wake = () => void tick.run();
+  const rollouts = new RolloutService({ db, releases, liveness: presence, clock, random: randomBytes, wake });
+
+  const every = (ms: number, work: () => Promise<unknown>) => {
+    const timer = setInterval(() => attempt(log, work()), ms);
+    closers.add(() => clearInterval(timer));
+  };
+  const housekeeping = async () => {
+    await identity.renewIfDue(clock());
+    await trust.refresh();
+    const dropped = await applyRetention(stores, settings, clock());
+    if (dropped.length > 0) ingest.forgetTables();
+  };
+  await housekeeping();
+  every(HOURLY, housekeeping);
+  every(settings.presenceSaveMs, () => presence.save());
+
+  const operators = new Operators(db, clock);
+  const host = inUrl(deviceHostName(settings));
+  const addresses = {
+    deviceUrl: `https://${host}:${ports.https}`,
+    mqttUrl: settings.publicMqttUrl ?? `mqtts://${host}:${ports.mqtt}`,
+  };
+  const api = await createOperatorApi(
+    {
+      control: db,
+      operators,
+      info: { version: VERSION, startedAt, addresses: () => addresses },
+      trust,
+      enrollment,
+      tokens: new JoinTokens(stores, authority.pin, clock),
+      artifacts,
+      releases,
+      fleet: new Fleet(stores, presence, (device) => broker.isConnected(device)),
+      rollouts,
+    },
+    tls === undefined ? {} : { tls },
+    log,
+  );
+  closers.add(() => api.close());
+  const operatorUrl = await listenOperator(api, settings);
+  const operatorToken = await operators.ensureFirstToken();
+  return { ...addresses, operatorUrl, operatorToken, close: () => closers.close() };
+}
+
+async function listenOperator(
+  api: Awaited<ReturnType<typeof createOperatorApi>>,
+  { operatorHost: host, operatorPort: port }: ControlPlaneSettings,
+): Promise<string> {
+  try {
+    return await api.listen({ host, port });
+  } catch (cause) {
+    throw new MusterError("settings.invalid", `Cannot listen on ${host}:${port}: ${String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** Work in the background: a failure is logged, and tried again when its time comes. */
+function attempt(log: Logger, work: Promise<unknown>): void {
+  work.catch((error: unknown) => {
+    const { code, message } = asMusterError(error);
+    log.error({ code, err: error }, message);
+  });
+}

@@ -1,0 +1,160 @@
+import { hostname } from "node:os";
+import { MusterError } from "@muster/shared/errors";
+
+/** Every limit and address of the control plane, in one place. Times in milliseconds, sizes in bytes. */
+export interface ControlPlaneSettings {
+  /** Address that the device listener and the broker bind to. */
+  deviceHost: string;
+  /** HTTPS for devices; 0 takes a free port. */
+  devicePort: number;
+  /** MQTT over TLS; 0 takes a free port. */
+  mqttPort: number;
+  /** Operator API and page. */
+  operatorHost: string;
+  operatorPort: number;
+  /** PEM files that make the operator listener speak HTTPS; both or neither. */
+  operatorCertFile: string | null;
+  operatorKeyFile: string | null;
+  /** Names and addresses that devices reach this control plane by: they go into its server certificate. */
+  publicHosts: readonly string[];
+  /** Where enrolled devices connect to; derived from the address they enrolled at when null. */
+  publicMqttUrl: string | null;
+
+  deviceCertificateDays: number;
+  /** Enrollment requests from one address within a minute. */
+  enrollmentsPerMinute: number;
+  deviceBodyLimit: number;
+
+  maxConnections: number;
+  /** New MQTT connections admitted per second, before the TLS handshake. */
+  acceptPerSecond: number;
+  handshakeTimeoutMs: number;
+
+  /** Heartbeat interval of the agents: what "online" is measured by. */
+  heartbeatIntervalMs: number;
+  willGraceMs: number;
+  presenceSaveMs: number;
+
+  /** How often rollouts are looked at. */
+  rolloutTickMs: number;
+
+  ingestFlushMs: number;
+  ingestFlushRecords: number;
+  /** Records that may wait for the database; beyond it batches are refused and the devices send them again. */
+  ingestQueueRecords: number;
+  /** Days that results and heartbeats are kept, by the day they were received. */
+  resultDays: number;
+  /** Newest events kept for each device. */
+  eventsPerDevice: number;
+  /** Events that the control plane itself notes about one device within a minute. */
+  notedEventsPerMinute: number;
+}
+
+export const defaultSettings: ControlPlaneSettings = {
+  deviceHost: "0.0.0.0",
+  devicePort: 8443,
+  mqttPort: 8883,
+  operatorHost: "127.0.0.1",
+  operatorPort: 8080,
+  operatorCertFile: null,
+  operatorKeyFile: null,
+  publicHosts: [],
+  publicMqttUrl: null,
+
+  deviceCertificateDays: 30,
+  enrollmentsPerMinute: 300,
+  deviceBodyLimit: 64 * 1024,
+
+  maxConnections: 20_000,
+  acceptPerSecond: 150,
+  handshakeTimeoutMs: 10_000,
+
+  heartbeatIntervalMs: 30_000,
+  willGraceMs: 5_000,
+  presenceSaveMs: 15_000,
+
+  rolloutTickMs: 1_000,
+
+  ingestFlushMs: 100,
+  ingestFlushRecords: 500,
+  ingestQueueRecords: 50_000,
+  resultDays: 14,
+  eventsPerDevice: 1_000,
+  notedEventsPerMinute: 6,
+};
+
+/** Highest sensible value of each whole-number setting; all are at least 1 but ports, which may be 0. */
+const MAXIMA: Partial<Record<keyof ControlPlaneSettings, number>> = {
+  devicePort: 65_535,
+  mqttPort: 65_535,
+  operatorPort: 65_535,
+  deviceCertificateDays: 3_650,
+  enrollmentsPerMinute: 1_000_000,
+  deviceBodyLimit: 16 * 1024 ** 2,
+  maxConnections: 1_000_000,
+  acceptPerSecond: 100_000,
+  handshakeTimeoutMs: 120_000,
+  heartbeatIntervalMs: 3_600_000,
+  willGraceMs: 3_600_000,
+  presenceSaveMs: 3_600_000,
+  rolloutTickMs: 3_600_000,
+  ingestFlushMs: 10_000,
+  ingestFlushRecords: 100_000,
+  ingestQueueRecords: 10_000_000,
+  resultDays: 3_650,
+  eventsPerDevice: 1_000_000,
+  notedEventsPerMinute: 10_000,
+};
+
+/**
+ * The given settings over the defaults.
+ * @throws MusterError `settings.invalid` with the name of the setting
+ */
+export function resolveSettings(given: Partial<ControlPlaneSettings> = {}): ControlPlaneSettings {
+  for (const [name, value] of Object.entries(given)) requireKind(name, value);
+  const settings = { ...defaultSettings, ...given };
+  for (const [name, maximum] of Object.entries(MAXIMA)) {
+    const value: unknown = settings[name as keyof ControlPlaneSettings];
+    const minimum = name.endsWith("Port") ? 0 : 1;
+    if (!Number.isInteger(value) || (value as number) < minimum || (value as number) > maximum)
+      throw new MusterError(
+        "settings.invalid",
+        `${name} is ${String(value)}; it takes a whole number from ${minimum} to ${maximum}.`,
+      );
+  }
+  if (settings.publicMqttUrl !== null && !/^mqtts:\/\/[^/\s]+$/.test(settings.publicMqttUrl))
+    throw new MusterError(
+      "settings.invalid",
+      `publicMqttUrl is ${settings.publicMqttUrl}; it takes mqtts://HOST:PORT.`,
+    );
+  return settings;
+}
+
+/** Settings arrive from the command line and from files: their names and kinds are checked, not believed. */
+function requireKind(name: string, value: unknown): void {
+  if (!Object.hasOwn(defaultSettings, name))
+    throw new MusterError(
+      "settings.invalid",
+      `There is no setting ${name}; there are ${Object.keys(defaultSettings).join(", ")}.`,
+    );
+  if (Object.hasOwn(MAXIMA, name)) return;
+  const isList = name === "publicHosts";
+  const fits = isList
+    ? Array.isArray(value) && value.every(isHost)
+    : typeof value === "string"
+      ? value !== ""
+      : value === null && !name.endsWith("Host");
+  if (!fits)
+    throw new MusterError(
+      "settings.invalid",
+      `${name} is ${JSON.stringify(value)}; it takes ${isList ? "a list of host names or addresses" : "a text"}.`,
+    );
+}
+
+const isHost = (value: unknown): boolean =>
+  typeof value === "string" && /^[A-Za-z0-9.:-]{1,253}$/.test(value);
+
+/** Names that the server certificate carries: the loopback names, this machine's and those of the setting. */
+export const certificateHosts = (settings: Pick<ControlPlaneSettings, "publicHosts">): string[] => [
+  ...new Set(["localhost", "127.0.0.1", "::1", hostname(), ...settings.publicHosts]),
+];

@@ -1,0 +1,41 @@
+/** Fixed tables of telemetry.db. Results and heartbeats lie in day tables, see `day-tables.ts`. */
+
+export interface OutboxPositionsTable {
+  device: string;
+  outbox: string;
+  /** Everything of this outbox up to and including this sequence number is stored. */
+  up_to: number;
+  at: number;
+}
+
+export interface ResultCountsTable {
+  device: string;
+  /** Results stored since the device enrolled, also those whose day table was dropped since. */
+  stored: number;
+}
+
+/** Records that a device had to evict from its outbox. */
+export interface GapsTable {
+  device: string;
+  outbox: string;
+  seq: number;
+  kind: string;
+  records: number;
+  from_seq: number;
+  to_seq: number;
+  at: number;
+  received_at: number;
+}
+
+/** Moments that the next start must know, e.g. until when this control plane listened. */
+export interface ClockMarksTable {
+  name: string;
+  at: number;
+}
+
+export interface TelemetryTables {
+  clock_marks: ClockMarksTable;
+  outbox_positions: OutboxPositionsTable;
+  result_counts: ResultCountsTable;
+  gaps: GapsTable;
+}

@@ -1,0 +1,57 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Plant } from "../../plant/plant.ts";
+import { until } from "../../plant/wait.ts";
+import { figure, isQuick, median, printFigures } from "../figures.ts";
+import { bareSeconds } from "./bare.ts";
+import { fillOutbox } from "./results.ts";
+
+/**
+ * Results per second from one agent's outbox through the embedded broker into SQLite, beside the bare broker
+ * with the same payloads. Both go over mutual TLS between two processes; trials alternate.
+ */
+const RESULTS = isQuick ? 20_000 : 100_000;
+const TRIALS = isQuick ? 2 : 5;
+
+const plant = new Plant();
+const stored = async () => (await plant.reported()).storedResults;
+
+/** Seconds from the first result that is seen stored to the last, scaled to all of them. */
+async function oursSeconds(before: number): Promise<number> {
+  plant.startDevice();
+  const begun = await until("the first result", 30_000, async () => (await stored()) > before || undefined, 5)
+    .then(stored)
+    .then((count) => ({ count, at: performance.now() }));
+  const goal = before + RESULTS;
+  await until(
+    `${RESULTS} results to be stored`,
+    120_000,
+    async () => (await stored()) >= goal || undefined,
+    20,
+  );
+  const seconds = (performance.now() - begun.at) / 1000;
+  return (seconds * RESULTS) / (goal - begun.count);
+}
+
+try {
+  await plant.start();
+  await sleep(500);
+  const ours: number[] = [];
+  const bare: number[] = [];
+  for (let trial = 0; trial < TRIALS; trial++) {
+    await plant.device.stop();
+    const payloads = fillOutbox(plant.device.dataDirectory, RESULTS);
+    const log = join(plant.directory, "logs", "bare-broker.log");
+    const identity = join(plant.device.dataDirectory, "identity");
+    bare.push(await bareSeconds(payloads, join(plant.controlPlane.dataDirectory, "ca"), identity, log));
+    ours.push(await oursSeconds(await stored()));
+  }
+  const rate = (seconds: readonly number[]) => RESULTS / median(seconds);
+  printFigures("path", [
+    figure("ours over bare broker", rate(ours) / rate(bare), "ratio", "higher", 0.7),
+    figure("ours", rate(ours), "results/s", "higher"),
+    figure("bare broker", rate(bare), "results/s", "higher"),
+  ]);
+} finally {
+  await plant.stop();
+}

@@ -1,0 +1,32 @@
+/** The parts of the operator API's answers that the demo looks at. */
+export interface FleetFacts {
+  liveness: { online: number };
+  releases: { release: { name: string; version: string } | null; devices: number }[];
+  storedResults: number;
+}
+
+export interface RolloutFacts {
+  id: string;
+  state: string;
+  reason: string | null;
+  startedAt: number;
+  endedAt: number | null;
+  wave: number | null;
+  waves: number;
+  counts: Record<string, number>;
+}
+
+export interface RolloutEvent {
+  at: number;
+  kind: string;
+  sentence: string;
+}
+
+/** Devices by `name version`, as the fleet proved it. */
+export const devicesPerRelease = (fleet: FleetFacts): Record<string, number> =>
+  Object.fromEntries(
+    fleet.releases.map(({ release, devices }) => [
+      release ? `${release.name} ${release.version}` : "nothing",
+      devices,
+    ]),
+  );

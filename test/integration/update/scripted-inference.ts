@@ -1,0 +1,87 @@
+import { readFile } from "node:fs/promises";
+import type { Deployment, InferencePort, Observed } from "@muster/agent/update/ports";
+import { type ErrorCode, MusterError } from "@muster/shared/errors";
+import { sha256 } from "@muster/shared/trust/digest";
+
+/** What a model file of these tests says about its own fate. */
+export interface Fate {
+  prepare?: ErrorCode;
+  serve?: ErrorCode;
+  observed?: Partial<Observed>;
+}
+
+interface Prepared {
+  deployment: Deployment;
+  fate: Fate;
+}
+
+const QUIET: Observed = { inferences: 100, failures: 0, crashes: 0, p95Ms: 5 };
+
+/** The inference port with outcomes that the model files themselves prescribe: JSON and a line of padding. */
+export class ScriptedInference implements InferencePort {
+  #served: Prepared | undefined;
+  #prepared = 0;
+  state: "idle" | "starting" | "ready" | "failed" = "idle";
+  /** Called at each call, to stop the world there. */
+  onCall: (what: string) => void = () => undefined;
+  /** Version of what was served after each change. */
+  readonly history: (string | null)[] = [];
+  /** Overrides fates by release version, for what goes wrong on the device and not in the file. */
+  broken = new Map<string, ErrorCode>();
+
+  async prepare(deployment: Deployment): Promise<Prepared> {
+    this.onCall("prepare");
+    const broken = this.broken.get(deployment.release.version);
+    if (broken) throw new MusterError(broken);
+    let fate: Fate = {};
+    for (const model of deployment.models) {
+      const content = await readFile(model.modelPath);
+      if (sha256(content) !== model.digest) throw new MusterError("artifact.corrupted");
+      JSON.parse(await readFile(model.goldenPath, "utf8"));
+      fate = JSON.parse(content.toString().split("\n")[0] ?? "{}") as Fate;
+    }
+    if (fate.prepare) throw new MusterError(fate.prepare);
+    this.#prepared += 1;
+    return { deployment, fate };
+  }
+
+  async serve(prepared: Prepared): Promise<void> {
+    this.onCall("serve");
+    if (prepared.fate.serve) throw new MusterError(prepared.fate.serve);
+    this.#prepared -= 1;
+    this.#served = prepared;
+    this.state = "ready";
+    this.history.push(prepared.deployment.release.version);
+    this.onCall("served");
+  }
+
+  async discard(): Promise<void> {
+    this.#prepared -= 1;
+  }
+
+  async idle(): Promise<void> {
+    this.onCall("idle");
+    this.#served = undefined;
+    this.state = "idle";
+    this.history.push(null);
+  }
+
+  /** Candidates that were neither served nor discarded. */
+  get leaked(): number {
+    return this.#prepared;
+  }
+
+  status() {
+    const { deployment } = this.#served ?? {};
+    const components = (deployment?.models ?? []).map(({ name, version, digest, variant, provider }) => ({
+      type: "model" as const,
+      ...{ name, version, digest, variant, provider },
+    }));
+    return { state: this.state, release: deployment?.release ?? null, components };
+  }
+
+  observed(): Observed {
+    this.onCall("observed");
+    return { ...QUIET, ...this.#served?.fate.observed };
+  }
+}

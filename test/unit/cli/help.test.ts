@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { buildProgram, runCli } from "@muster/control-plane/cli/program";
+import type { Terminal } from "@muster/control-plane/cli/terminal";
+
+interface Recorded {
+  terminal: Terminal;
+  out: () => string;
+  err: () => string;
+}
+
+function record(): Recorded {
+  let out = "";
+  let err = "";
+  const stream = (add: (text: string) => void) => ({
+    isTTY: false as unknown as true,
+    columns: 80,
+    rows: 24,
+    write: (text: string | Uint8Array) => {
+      add(String(text));
+      return true;
+    },
+  });
+  const terminal: Terminal = {
+    env: {},
+    stdout: stream((text) => {
+      out += text;
+    }),
+    stderr: stream((text) => {
+      err += text;
+    }),
+    now: () => 0,
+  };
+  return { terminal, out: () => out, err: () => err };
+}
+
+type Command = ReturnType<typeof buildProgram>["program"];
+
+/** Every command that does something, by the words that call it. */
+function leaves(command: Command, path: readonly string[] = []): string[][] {
+  if (command.commands.length === 0) return [[...path]];
+  return command.commands.flatMap((child) => leaves(child as Command, [...path, child.name()]));
+}
+
+const LEAVES = leaves(buildProgram(record().terminal).program);
+
+describe("help", () => {
+  it("has a command for each thing that operators do", () => {
+    assert.deepEqual(LEAVES.map((path) => path.join(" ")).sort(), [
+      "device label",
+      "device list",
+      "device rename",
+      "device revoke",
+      "device show",
+      "device timeline",
+      "explain",
+      "keys init",
+      "login",
+      "operator create",
+      "operator list",
+      "operator revoke",
+      "release create",
+      "release list",
+      "release show",
+      "rollout abort",
+      "rollout create",
+      "rollout events",
+      "rollout list",
+      "rollout pause",
+      "rollout resume",
+      "rollout revert",
+      "rollout show",
+      "rollout start",
+      "rollout status",
+      "serve",
+      "site list",
+      "status",
+      "token create",
+      "token list",
+      "token revoke",
+      "trust init",
+      "trust show",
+    ]);
+  });
+
+  for (const path of LEAVES)
+    it(`muster ${path.join(" ")} --help has an example that calls it, and --json`, async () => {
+      const { terminal, out, err } = record();
+      assert.equal(await runCli([...path, "--help"], terminal), 0);
+      const text = out();
+      assert.match(text, new RegExp(`Examples:\\n(.*\\n)* +(muster ${path.join(" ")})`));
+      assert.match(text, /--json/);
+      assert.equal(err(), "");
+      for (const line of text.split("\n")) assert.ok(line.length <= 100, line);
+    });
+
+  it("explains exit codes, environment and the way to begin", async () => {
+    const { terminal, out } = record();
+    assert.equal(await runCli(["--help"], terminal), 0);
+    for (const words of ["Exit codes:", "unhealthy", "MUSTER_TOKEN", "NO_COLOR", "muster keys init"])
+      assert.ok(out().includes(words), words);
+  });
+});
+
+describe("usage", () => {
+  const wrong: string[][] = [
+    ["bogus"],
+    ["device", "bogus"],
+    ["login", "http://localhost"],
+    ["device", "show"],
+    ["device", "show", "a", "b"],
+    ["token", "create"],
+    ["token", "create", "--site", "eu", "--uses", "many"],
+    ["token", "create", "--site", "eu", "--expires", "soon"],
+    ["token", "create", "--site", "eu", "--label", "novalue"],
+    ["rollout", "create", "--release", "a@1", "--wave", "0"],
+    ["rollout", "create", "--release", "a@1", "--max-error", "200"],
+    ["rollout", "status", "--timeout", "never"],
+    ["serve", "--set", "noSuchSetting=1"],
+    ["device", "list", "--limit", "-1"],
+  ];
+  for (const argv of wrong)
+    it(`muster ${argv.join(" ")} is answered with 2 and words on stderr`, async () => {
+      const { terminal, out, err } = record();
+      assert.equal(await runCli(argv, terminal), 2);
+      assert.equal(out(), "");
+      assert.ok(err().length > 0);
+    });
+
+  it("explains codes, knows which it does not know, and tells failures as JSON on demand", async () => {
+    const known = record();
+    assert.equal(await runCli(["explain", "rollout.no-targets", "--json"], known.terminal), 0);
+    assert.equal(JSON.parse(known.out()).code, "rollout.no-targets");
+    const unknown = record();
+    assert.equal(await runCli(["--json", "explain", "no.such-code"], unknown.terminal), 4);
+    assert.equal(JSON.parse(unknown.err()).error.code, "request.not-found");
+    const stranger = record();
+    assert.equal(
+      await runCli(["status"], { ...stranger.terminal, env: { XDG_CONFIG_HOME: "/nonexistent" } }),
+      5,
+    );
+    assert.match(stranger.err(), /muster login/);
+  });
+});

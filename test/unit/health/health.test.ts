@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { bootId } from "@muster/agent/health/boot";
+import { Facts } from "@muster/agent/health/facts";
+import { hottest, machineVitals } from "@muster/agent/health/vitals";
+import { HardwareFacts } from "@muster/shared/protocol/hardware";
+import { Heartbeat } from "@muster/shared/protocol/messages";
+import { Id } from "@muster/shared/protocol/primitives";
+import { validate } from "@muster/shared/protocol/validate";
+
+const directory = mkdtempSync(join(tmpdir(), "muster-health-"));
+after(() => rmSync(directory, { recursive: true }));
+
+describe("health", () => {
+  it("is what a heartbeat carries", () => {
+    const health = { ...machineVitals(directory), runnerRss: 0, runnerRestarts: 0, outboxBytes: 0 };
+    validate(Heartbeat.properties.health, health, "request.invalid");
+    assert.ok(health.agentRss > 1_000_000 && health.freeMemoryMiB > 0 && health.freeDiskMiB > 0);
+  });
+
+  it("takes the hottest sensor and leaves out those that sleep or are mad", () => {
+    assert.equal(hottest(join(directory, "none")), null);
+    for (const [zone, content] of Object.entries({ 0: "41500\n", 1: "63250\n", 2: "255000\n", 3: "off" })) {
+      mkdirSync(join(directory, `thermal_zone${zone}`));
+      writeFileSync(join(directory, `thermal_zone${zone}`, "temp"), content);
+    }
+    mkdirSync(join(directory, "thermal_zone4"));
+    mkdirSync(join(directory, "cooling_device0"));
+    assert.equal(hottest(directory), 63.25);
+  });
+
+  it("knows the box", async () => {
+    const file = join(directory, "facts.json");
+    let looks = 0;
+    let fresh = 0;
+    const open = (boot: string, providers: string[]) =>
+      Facts.open(
+        {
+          file,
+          boot,
+          agentVersion: "1.0.0",
+          detectProviders: async () => {
+            looks += 1;
+            return providers;
+          },
+        },
+        () => {
+          fresh += 1;
+        },
+      );
+    const facts = validate(HardwareFacts, (await open("boot-1", ["cpu"])).now(), "request.invalid");
+    assert.ok(facts.cpuModel.length > 0 && facts.cores > 0 && facts.memoryMiB > 0);
+    assert.deepEqual((await open("boot-1", ["cuda"])).now(), facts);
+    assert.equal(looks, 1, "the runtime is asked once per boot");
+    const rebooted = await open("boot-2", ["cuda", "cpu"]);
+    assert.deepEqual(rebooted.now(), facts, "what was known counts until the runtime has answered");
+    while (fresh === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(rebooted.now().providers, ["cuda", "cpu"]);
+    writeFileSync(file, "{");
+    assert.deepEqual((await open("boot-2", ["cpu"])).now(), facts);
+  });
+
+  it("knows the boot", () => {
+    validate(Id, bootId(() => "a-random-id"), "request.invalid");
+  });
+});

@@ -1,0 +1,303 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { appraise, provesRelease } from "@muster/control-plane/rollouts/evidence";
+import type { Attempt, DeviceFacts, DeviceRecord, Rollout } from "@muster/control-plane/rollouts/model";
+import { completePlan } from "@muster/control-plane/rollouts/plan";
+import type { ReleaseManifest } from "@muster/shared/protocol/release";
+import type { ReportedState } from "@muster/shared/protocol/state";
+import { sha256 } from "@muster/shared/trust/digest";
+
+const NOW = 10_000_000;
+const TIMEOUT = 600;
+const artifact = (name: string) => ({ name, digest: sha256(name), size: 1 });
+
+const manifest: ReleaseManifest = {
+  schema: "muster.release/1",
+  name: "vibration",
+  version: "2.0.0",
+  sequence: 2,
+  components: [
+    {
+      type: "model",
+      name: "bearing",
+      version: "2.0.0",
+      variants: ["int8", "fp32"].map((id) => ({
+        id,
+        precision: "int8",
+        requires: { providers: ["cpu"] },
+        model: artifact(`${id}.onnx`),
+        golden: artifact("golden.json"),
+        reference: artifact("reference.json"),
+      })),
+    },
+    { type: "config", name: "limits", version: "2.0.0", document: artifact("limits.json") },
+  ],
+  probation: {
+    minSeconds: 0,
+    deadlineSeconds: 1,
+    minInferences: 0,
+    maxErrorRate: 0,
+    maxP95Ms: 1,
+    maxCrashes: 0,
+  },
+};
+const NEW = { name: "vibration", version: "2.0.0", sequence: 2, digest: sha256("new") };
+const OLD = { name: "vibration", version: "1.0.0", sequence: 1, digest: sha256("old") };
+
+const rollout: Rollout = {
+  id: "r1",
+  state: "running",
+  reason: null,
+  wave: 0,
+  waveOpenedAt: 0,
+  gateHeldSince: null,
+  waveAccepted: false,
+  gate: null,
+  endedAt: null,
+  release: NEW,
+  manifest,
+  plan: completePlan({ release: { name: "vibration", version: "2.0.0" }, deviceTimeoutSeconds: TIMEOUT }),
+  devices: [],
+};
+
+const told: DeviceRecord = {
+  device: "d1",
+  site: "a",
+  hardwareClass: "linux-x64-cpu",
+  wave: 0,
+  status: "told",
+  previous: OLD,
+  toldGeneration: 5,
+  toldAt: NOW - 1000,
+  reachedAt: NOW - 1000,
+  returnGeneration: null,
+  returnedAt: null,
+  outcome: null,
+  failure: null,
+};
+
+const components: ReportedState["components"] = [
+  {
+    type: "model",
+    name: "bearing",
+    version: "2.0.0",
+    digest: sha256("int8.onnx"),
+    variant: "int8",
+    provider: "cpu",
+  },
+  { type: "config", name: "limits", version: "2.0.0", digest: sha256("limits.json") },
+];
+
+const onOld: ReportedState = {
+  generation: 4,
+  running: OLD,
+  components: [],
+  runner: "ready",
+  update: null,
+  lastResult: null,
+  refused: null,
+};
+const onNew: ReportedState = { ...onOld, generation: 5, running: NEW, components };
+
+const facts = (given: Partial<DeviceFacts> = {}): DeviceFacts => ({
+  active: true,
+  online: true,
+  owner: "r1",
+  desired: NEW,
+  reported: onOld,
+  attempts: [],
+  ...given,
+});
+
+const attempt = (outcome: string | null, more: Partial<Attempt> = {}): Attempt => ({
+  generation: 5,
+  digest: NEW.digest,
+  outcome,
+  failure: outcome?.startsWith("failed") ? { code: "model.golden-mismatch", message: "No." } : null,
+  ...more,
+});
+
+const proofs: [string, ReportedState | null, boolean][] = [
+  ["the release with all its components", onNew, true],
+  ["nothing reported yet", null, false],
+  ["another release", onOld, false],
+  ["a runner that is starting", { ...onNew, runner: "starting" }, false],
+  ["a component that is missing", { ...onNew, components: components.slice(1) }, false],
+  ["a component too many", { ...onNew, components: [...components, ...components.slice(1)] }, false],
+  [
+    "the digest of another variant",
+    { ...onNew, components: [{ ...components[0]!, digest: sha256("fp32.onnx") }, components[1]!] },
+    false,
+  ],
+  [
+    "another variant of the manifest",
+    {
+      ...onNew,
+      components: [{ ...components[0]!, digest: sha256("fp32.onnx"), variant: "fp32" }, components[1]!],
+    },
+    true,
+  ],
+  [
+    "another document",
+    { ...onNew, components: [components[0]!, { ...components[1]!, digest: sha256("else") }] },
+    false,
+  ],
+  [
+    "another version of a component",
+    { ...onNew, components: [components[0]!, { ...components[1]!, version: "1.0.0" }] },
+    false,
+  ],
+];
+
+for (const [what, reported, expected] of proofs)
+  test(`${what} ${expected ? "proves" : "does not prove"} the release`, () => {
+    assert.equal(provesRelease(manifest, NEW.digest, reported), expected);
+  });
+
+test("a release without models is proven while the runner idles", () => {
+  const configOnly = { ...manifest, components: manifest.components.slice(1) };
+  const reported: ReportedState = { ...onNew, runner: "idle", components: components.slice(1) };
+  assert.equal(provesRelease(configOnly, NEW.digest, reported), true);
+});
+
+const succeeded: DeviceRecord = { ...told, status: "succeeded", outcome: "succeeded" };
+const timedOut: DeviceRecord = { ...told, status: "failed", outcome: "timed-out" };
+const returning: DeviceRecord = { ...told, status: "returning", returnGeneration: 6, returnedAt: NOW };
+const back: ReportedState = { ...onOld, generation: 6 };
+const underWay = { generation: 6, release: OLD, phase: "probation" as const, since: NOW };
+const refused = (generation: number): ReportedState["refused"] => ({
+  generation,
+  failure: { code: "directive.expired", message: "Too late." },
+  at: NOW,
+});
+const LATE = { reachedAt: NOW - TIMEOUT * 1000 };
+
+const table: [string, DeviceRecord, DeviceFacts, DeviceRecord["status"], string | null][] = [
+  ["told, nothing heard", told, facts(), "told", null],
+  [
+    "succeeded and proven",
+    told,
+    facts({ reported: onNew, attempts: [attempt("succeeded")] }),
+    "succeeded",
+    "succeeded",
+  ],
+  ["succeeded by its word alone", told, facts({ attempts: [attempt("succeeded")] }), "told", null],
+  ["proven and not yet committed", told, facts({ reported: onNew, attempts: [attempt(null)] }), "told", null],
+  [
+    "succeeded under a renewed directive",
+    told,
+    facts({ reported: onNew, attempts: [attempt("superseded"), attempt("succeeded", { generation: 7 })] }),
+    "succeeded",
+    "succeeded",
+  ],
+  [
+    "an end of an older directive",
+    told,
+    facts({ attempts: [attempt("failed-unchanged", { generation: 4 })] }),
+    "told",
+    null,
+  ],
+  [
+    "an end of another release",
+    told,
+    facts({ attempts: [attempt("failed-unchanged", { digest: OLD.digest })] }),
+    "told",
+    null,
+  ],
+  ["rolled back", told, facts({ attempts: [attempt("failed-rolled-back")] }), "failed", "failed-rolled-back"],
+  ["stuck", told, facts({ attempts: [attempt("failed-stuck")] }), "failed", "failed-stuck"],
+  ["superseded is no end", told, facts({ attempts: [attempt("superseded")] }), "told", null],
+  ["refused", told, facts({ reported: { ...onOld, refused: refused(5) } }), "failed", "rejected"],
+  ["refused an older directive", told, facts({ reported: { ...onOld, refused: refused(4) } }), "told", null],
+  ["silent for too long", { ...told, ...LATE }, facts({ online: false }), "failed", "timed-out"],
+  ["at work for too long", { ...told, ...LATE }, facts(), "failed", "timed-out"],
+  ["never reached", { ...told, reachedAt: null, toldAt: 0 }, facts({ online: false }), "told", null],
+  [
+    "timed out, then succeeded",
+    timedOut,
+    facts({ reported: onNew, attempts: [attempt("succeeded")] }),
+    "succeeded",
+    "succeeded",
+  ],
+  [
+    "timed out, then failed",
+    timedOut,
+    facts({ attempts: [attempt("failed-stuck")] }),
+    "failed",
+    "failed-stuck",
+  ],
+  ["revoked before its end", told, facts({ active: false }), "released", "canceled"],
+  ["revoked after its end", succeeded, facts({ active: false, reported: onNew }), "succeeded", "succeeded"],
+  ["taken over by another rollout", told, facts({ owner: "r2" }), "released", "superseded"],
+  [
+    "ran the release before it was told",
+    { ...told, previous: NEW },
+    facts({ reported: onNew }),
+    "succeeded",
+    "succeeded",
+  ],
+  [
+    "ran the release before, directive not seen yet",
+    { ...told, previous: NEW },
+    facts({ reported: { ...onNew, generation: 4 } }),
+    "told",
+    null,
+  ],
+  [
+    "succeeded, runner restarts",
+    succeeded,
+    facts({ reported: { ...onNew, runner: "starting" } }),
+    "succeeded",
+    "succeeded",
+  ],
+  [
+    "succeeded, runner broke",
+    succeeded,
+    facts({ reported: { ...onNew, runner: "failed" } }),
+    "failed",
+    "unproven",
+  ],
+  [
+    "succeeded, runs something else",
+    succeeded,
+    facts({ reported: { ...onOld, generation: 5 } }),
+    "failed",
+    "unproven",
+  ],
+  ["waiting and revoked", { ...told, status: "waiting" }, facts({ active: false }), "released", "canceled"],
+  ["going back", returning, facts({ reported: onNew }), "returning", null],
+  ["back", returning, facts({ reported: back }), "returned", null],
+  ["back by an older report", returning, facts({ reported: onOld }), "returning", null],
+  ["back on probation", returning, facts({ reported: { ...back, update: underWay } }), "returning", null],
+  [
+    "could not go back",
+    returning,
+    facts({ attempts: [attempt("failed-stuck", { generation: 6, digest: OLD.digest })] }),
+    "return-failed",
+    null,
+  ],
+  [
+    "refused to go back",
+    returning,
+    facts({ reported: { ...onNew, refused: refused(6) } }),
+    "return-failed",
+    null,
+  ],
+  ["back after all", { ...returning, status: "return-failed" }, facts({ reported: back }), "returned", null],
+  ["revoked on its way back", returning, facts({ active: false }), "released", null],
+];
+
+for (const [what, record, known, status, outcome] of table)
+  test(`${what}: ${status}`, () => {
+    const next = appraise(rollout, record, known, NOW);
+    assert.deepEqual([next.status, next.outcome], [status, outcome]);
+    assert.deepEqual(appraise(rollout, next, known, NOW), next, "seen again, it is the same");
+  });
+
+test("the clock of a device starts when it is first seen since it was told", () => {
+  const unseen = { ...told, reachedAt: null };
+  assert.equal(appraise(rollout, unseen, facts({ online: false }), NOW).reachedAt, null);
+  assert.equal(appraise(rollout, unseen, facts(), NOW).reachedAt, NOW);
+  const begun = facts({ online: false, reported: { ...onOld, generation: 5 } });
+  assert.equal(appraise(rollout, unseen, begun, NOW).reachedAt, NOW);
+});
