@@ -28,7 +28,11 @@ export interface Agent {
  * @param failed told when it cannot go on, e.g. because its join token is spent
  * @throws MusterError `agent.running`, `enrollment.missing`, `settings.invalid`, of the `storage.` family
  */
-export async function startAgent(settings: Settings, log: Log, failed: (error: unknown) => void): Promise<Agent> {
+export async function startAgent(
+  settings: Settings,
+  log: Log,
+  failed: (error: unknown) => void,
+): Promise<Agent> {
   const ends: (() => unknown)[] = [];
   const stop = async (): Promise<void> => {
     for (const end of ends.splice(0).reverse()) await end();
@@ -211,7 +215,12 @@ function statusOf({ outbox }: Box, identity: Identity, { inference, engine, fact
     uptimeSeconds: Math.floor(process.uptime()),
     device: keys.device,
     enrolled: enrollment
-      ? { server: enrollment.server, mqttUrl: enrollment.mqttUrl, at: enrollment.at, renewAt: identity.renewAt() }
+      ? {
+          server: enrollment.server,
+          mqttUrl: enrollment.mqttUrl,
+          at: enrollment.at,
+          renewAt: identity.renewAt(),
+        }
       : null,
     hardware: facts.now(),
     outbox: outbox.position(),

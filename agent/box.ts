@@ -28,13 +28,15 @@ export interface Box {
 }
 
 export const socketOf = (settings: Settings): string => join(settings.data, "run", "agent.sock");
-export const identityOf = (settings: Settings): Promise<Identity> => Identity.open(join(settings.data, "identity"));
+export const identityOf = (settings: Settings): Promise<Identity> =>
+  Identity.open(join(settings.data, "identity"));
 
 /** Opens database and outbox; the loss of a broken database is the first event of the new one. */
 export function openBox(settings: Settings, log: Log): Box {
   const lost: string[] = [];
   const database = openDatabase(join(settings.data, "agent.db"), {
-    onBroken: (movedTo, reason) => lost.push(`The database was broken (${reason}); it is kept as ${movedTo}.`),
+    onBroken: (movedTo, reason) =>
+      lost.push(`The database was broken (${reason}); it is kept as ${movedTo}.`),
   });
   const outbox = new Outbox(database, { limitBytes: Math.round(settings.outboxLimitMib * MIB), newId });
   const append = (records: NewRecord[]): void => {

@@ -6,6 +6,11 @@ import { setFlagsFromString } from "node:v8";
  * takes beyond a bare process; runners are not touched.
  */
 export function keepHeapSmall(): void {
-  for (const flag of ["--max-semi-space-size=1", "--semi-space-growth-factor=1", "--optimize-for-size", "--no-opt"])
+  for (const flag of [
+    "--max-semi-space-size=1",
+    "--semi-space-growth-factor=1",
+    "--optimize-for-size",
+    "--no-opt",
+  ])
     setFlagsFromString(flag);
 }

@@ -89,7 +89,7 @@ export const catalogue = {
   "storage.broken": entry(
     500,
     "The database cannot be read.",
-    "It was moved aside with the suffix .broken; restore a backup or start afresh.",
+    "Restore a backup; an agent has moved the file aside with the suffix .broken and goes on with a new one.",
   ),
   "storage.newer": entry(
     500,

@@ -7,7 +7,14 @@ import { addSettings } from "./settings-options.ts";
 import { showError, type Terminal } from "./terminal.ts";
 
 const ALL = Object.keys(SETTINGS) as SettingName[];
-const FOR_ENROLLMENT: readonly SettingName[] = ["data", "server", "token", "name", "labels", "httpTimeoutSeconds"];
+const FOR_ENROLLMENT: readonly SettingName[] = [
+  "data",
+  "server",
+  "token",
+  "name",
+  "labels",
+  "httpTimeoutSeconds",
+];
 
 const EXAMPLES = `
 Examples:
@@ -26,7 +33,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     .description("Runs AI models on this box and changes them safely on word of the control plane.")
     .version(AGENT_VERSION)
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
-    .addHelpText("after", EXAMPLES + "\n" + EXIT_CODES_HELP)
+    .addHelpText("after", `${EXAMPLES}\n${EXIT_CODES_HELP}`)
     .exitOverride();
   const settingsOf = (command: Command) => loadSettings(command.opts(), terminal.env);
 

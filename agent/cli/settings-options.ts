@@ -9,7 +9,10 @@ export function addSettings(command: Command, names: readonly SettingName[]): Co
     const setting: Setting<unknown> = SETTINGS[name];
     const { fallback } = setting;
     const hasFallback = typeof fallback === "string" || typeof fallback === "number";
-    command.option(`--${flagOf(name)} <value>`, setting.help + (hasFallback ? ` (default: ${fallback})` : ""));
+    command.option(
+      `--${flagOf(name)} <value>`,
+      setting.help + (hasFallback ? ` (default: ${fallback})` : ""),
+    );
   }
   return command.addHelpText(
     "after",

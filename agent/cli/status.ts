@@ -56,7 +56,8 @@ export function describe({ version, device, enrolled, link, outbox, reported, in
     for (const { name, version: of, variant, provider, digest } of reported.components)
       lines.push(["", `${name} ${of} ${[variant, provider].filter(Boolean).join(" on ")} ${digest}`]);
     const { update, lastResult } = reported;
-    if (update) lines.push(["update", `${release(update.release)} ${update.phase} since ${time(update.since)}`]);
+    if (update)
+      lines.push(["update", `${release(update.release)} ${update.phase} since ${time(update.since)}`]);
     if (lastResult) {
       const why = lastResult.failure ? ` (${lastResult.failure.code}: ${lastResult.failure.message})` : "";
       lines.push(["last update", `${release(lastResult.release)} ${lastResult.outcome}${why}`]);

@@ -8,8 +8,9 @@ const NAMES = Object.keys(SETTINGS) as SettingName[];
 
 /** `batchKib` is `--batch-kib` on the command line. */
 export const flagOf = (name: SettingName): string => snake(name).replaceAll("_", "-");
-/** `batchKib` is `MUSTER_BATCH_KIB` in the environment. */
-export const variableOf = (name: SettingName): string => `MUSTER_${snake(name).toUpperCase()}`;
+/** `batchKib` is `MUSTER_BATCH_KIB` in the environment. MUSTER_TOKEN is the operator's own. */
+export const variableOf = (name: SettingName): string =>
+  name === "token" ? "MUSTER_JOIN_TOKEN" : `MUSTER_${snake(name).toUpperCase()}`;
 
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 

@@ -21,7 +21,12 @@ export const SETTINGS = {
   hangSeconds: number(10, 0.1, 3600, "longest silence of a runner before it is killed"),
   diskReserveMib: number(64, 0, 1_000_000, "space that a download leaves free"),
 
-  mqttUrl: text(null, /^mqtts:\/\/[^/\s]+$/, "a URL like mqtts://host:8883", "broker, in place of the one told at enrollment"),
+  mqttUrl: text(
+    null,
+    /^mqtts:\/\/[^/\s]+$/,
+    "a URL like mqtts://host:8883",
+    "broker, in place of the one told at enrollment",
+  ),
   mqttKeepaliveSeconds: integer(
     60,
     1,

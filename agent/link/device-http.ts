@@ -75,7 +75,10 @@ export class DeviceHttp {
         },
       );
       request.setTimeout(timeoutMs, () => {
-        const silent = new MusterError("request.timeout", `${url.origin} was silent for ${timeoutMs / 1000} s.`);
+        const silent = new MusterError(
+          "request.timeout",
+          `${url.origin} was silent for ${timeoutMs / 1000} s.`,
+        );
         body?.destroy(silent);
         request.destroy(silent);
       });

@@ -26,7 +26,8 @@ export const askStatus = (socket: string): Promise<unknown> =>
       response.on("error", fail);
       response.on("end", () => {
         try {
-          if (response.statusCode !== 200) throw new MusterError("request.unreachable", "The agent is ending.");
+          if (response.statusCode !== 200)
+            throw new MusterError("request.unreachable", "The agent is ending.");
           resolve(JSON.parse(Buffer.concat(chunks).toString("utf8")));
         } catch (error) {
           fail(error);

@@ -30,12 +30,11 @@ export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER
 /** Random identifier, 16 to 64 URL-safe characters. */
 export const Id = Type.String({ pattern: "^[A-Za-z0-9_-]{8,64}$" });
 
-/** Label keys and values, at most 32 of them. */
-export const Labels = Type.Record(
-  Type.String({ pattern: "^[a-z0-9]([a-z0-9./-]{0,61}[a-z0-9])?$" }),
-  Type.String({ maxLength: 63, pattern: "^[A-Za-z0-9._-]*$" }),
-  { maxProperties: 32 },
-);
+export const LabelKey = Type.String({ pattern: "^[a-z0-9]([a-z0-9./-]{0,61}[a-z0-9])?$" });
+export const LabelValue = Type.String({ maxLength: 63, pattern: "^[A-Za-z0-9._-]*$" });
+
+/** At most 32 labels; a key of another shape is refused. */
+export const Labels = Type.Record(LabelKey, LabelValue, { maxProperties: 32, additionalProperties: false });
 export type Labels = Static<typeof Labels>;
 
 /** `T` or null. */

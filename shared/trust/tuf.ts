@@ -27,7 +27,7 @@ const DIRECTIVE_KEYS = "x-muster-directive-keys";
 const DirectiveKeys = Type.Record(
   Type.String({ pattern: "^[0-9a-f]{16}$" }),
   Type.String({ pattern: "^[0-9a-f]{64}$" }),
-  { minProperties: 1, maxProperties: 8 },
+  { minProperties: 1, maxProperties: 8, additionalProperties: false },
 );
 
 export interface RootPlan {

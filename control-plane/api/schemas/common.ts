@@ -1,4 +1,4 @@
-import { Failure, Millis, ReleaseRef } from "@muster/shared/protocol/primitives";
+import { Failure, LabelKey, LabelValue, Millis, ReleaseRef } from "@muster/shared/protocol/primitives";
 import { type TSchema, Type } from "typebox";
 
 /** An object whose members are all there is: what is not named does not leave the control plane. */
@@ -15,15 +15,11 @@ export const MaybeFailure = orNull(Failure);
 export const oneOf = <const T extends readonly string[]>(...values: T) =>
   Type.Unsafe<T[number]>({ type: "string", enum: [...values] });
 
-const LabelKey = Type.String({ pattern: "^[a-z0-9]([a-z0-9./-]{0,61}[a-z0-9])?$" });
-const LabelValue = Type.String({ maxLength: 63, pattern: "^[A-Za-z0-9._-]*$" });
-const atMost = { ...closed, maxProperties: 32 };
-
-/** Labels as they are given: a key that is none is refused, not passed on. */
-export const GivenLabels = Type.Record(LabelKey, LabelValue, atMost);
-
 /** Changes of labels: null takes one away, those not named stay. */
-export const ChangedLabels = Type.Record(LabelKey, orNull(LabelValue), atMost);
+export const ChangedLabels = Type.Record(LabelKey, orNull(LabelValue), {
+  ...closed,
+  maxProperties: 32,
+});
 
 /** Text that names a thing in a path: long enough for every id and name, too short to hurt. */
 export const PathText = Type.String({ minLength: 1, maxLength: 256 });

@@ -1,6 +1,6 @@
 import { Labels, Millis, SitePath } from "@muster/shared/protocol/primitives";
 import { type Static, Type } from "typebox";
-import { closed, GivenLabels, MaybeMillis, oneOf } from "./common.ts";
+import { closed, MaybeMillis, oneOf } from "./common.ts";
 
 const token = {
   id: Type.String(),
@@ -22,7 +22,7 @@ export type TokenList = Static<typeof TokenList>;
 export const NewToken = Type.Object(
   {
     site: SitePath,
-    labels: Type.Optional(GivenLabels),
+    labels: Type.Optional(Labels),
     /** Devices that may enroll with it, 1 unless told. */
     uses: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
     /** Seconds from now, a day unless told. */

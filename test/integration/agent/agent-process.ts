@@ -1,8 +1,8 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 
 const PROGRAM = join(
   dirname(createRequire(import.meta.url).resolve("@muster/agent/main")),
@@ -16,7 +16,10 @@ export class AgentProcess {
   readonly errors: string[] = [];
 
   constructor(args: readonly string[]) {
-    this.child = spawn(process.execPath, [PROGRAM, "run", ...args], { stdio: ["ignore", "pipe", "pipe"], env: {} });
+    this.child = spawn(process.execPath, [PROGRAM, "run", ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {},
+    });
     createInterface({ input: this.child.stdout! }).on("line", (line) => this.lines.push(JSON.parse(line)));
     createInterface({ input: this.child.stderr! }).on("line", (line) => this.errors.push(line));
   }

@@ -34,7 +34,16 @@ afterEach(async () => {
   rmSync(data, { recursive: true });
 });
 
-const quick = ["--inference-port", "0", "--start-delay-seconds", "0", "--reconnect-max-seconds", "0.2", "--heartbeat-seconds", "0.2"];
+const quick = [
+  "--inference-port",
+  "0",
+  "--start-delay-seconds",
+  "0",
+  "--reconnect-max-seconds",
+  "0.2",
+  "--heartbeat-seconds",
+  "0.2",
+];
 
 function run(...args: string[]): AgentProcess {
   const agent = new AgentProcess(["--data", data, ...quick, ...args]);
@@ -60,11 +69,17 @@ describe("muster-agent", () => {
     const shown = await command("status", "--data", data, "--json");
     assert.equal(shown.code, 0, shown.err);
     const status = JSON.parse(shown.out);
-    assert.deepEqual([status.link.state, status.reported.runner, status.enrolled.server], ["online", "idle", devices.url]);
+    assert.deepEqual(
+      [status.link.state, status.reported.runner, status.enrolled.server],
+      ["online", "idle", devices.url],
+    );
     assert.match((await command("status", "--data", data)).out, /^link +online since /m);
     assert.equal(statSync(join(data, "run", "agent.sock")).mode & 0o777, 0o600);
     assert.equal(await agent.end(), 0);
-    assert.deepEqual(broker.of("will").map(({ session }) => session), [birth.session]);
+    assert.deepEqual(
+      broker.of("will").map(({ session }) => session),
+      [birth.session],
+    );
     assert.equal(existsSync(join(data, "run", "agent.sock")), false);
     assert.equal((await command("status", "--data", data)).code, 5);
     assert.ok(!JSON.stringify(agent.lines).includes("s".repeat(32)), "no secret in the log");
@@ -95,7 +110,12 @@ describe("muster-agent", () => {
     const lost = run();
     assert.equal(await lost.ended(), 2);
     assert.match(lost.errors.join("\n"), /error enrollment.missing: .*\n.*muster-agent enroll/);
-    const fooled = run("--server", devices.url, "--token", devices.token.replace(/.$/, (last) => (last === "A" ? "E" : "A")));
+    const fooled = run(
+      "--server",
+      devices.url,
+      "--token",
+      devices.token.replace(/.$/, (last) => (last === "A" ? "E" : "A")),
+    );
     assert.equal(await fooled.ended(), 1);
     assert.match(fooled.errors.join("\n"), /error enrollment.pin-mismatch/);
     assert.equal(devices.enrolled.length, 0);

@@ -20,7 +20,11 @@ export async function serveDevices(fleet: Fleet, broker: TestBroker) {
       const ca = fleet.authority.certificate;
       const certify = (csr: string) => {
         const { device, publicKey } = checkRequest(csr);
-        return { device, certificate: fleet.authority.issueDevice(device, publicKey, 30, Date.now()).pem, ca };
+        return {
+          device,
+          certificate: fleet.authority.issueDevice(device, publicKey, 30, Date.now()).pem,
+          ca,
+        };
       };
       if (request.url === DEVICE_API.ca) response.end(ca);
       else if (request.url === DEVICE_API.enroll) {

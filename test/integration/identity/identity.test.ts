@@ -4,8 +4,8 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { text } from "node:stream/consumers";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { Identity } from "@muster/agent/identity/identity";
 import { DeviceHttp } from "@muster/agent/link/device-http";
 import { checkRequest } from "@muster/control-plane/enrollment/csr";
@@ -66,7 +66,10 @@ beforeEach(async () => {
       const body = await text(request);
       const certify = (csr: string) => {
         const { device, publicKey } = checkRequest(csr);
-        return { device, certificate: plan.issuer.authority.issueDevice(device, publicKey, plan.days, plan.now).pem };
+        return {
+          device,
+          certificate: plan.issuer.authority.issueDevice(device, publicKey, plan.days, plan.now).pem,
+        };
       };
       const ca = plan.fleet.authority.certificate;
       if (request.url === DEVICE_API.ca) response.end(ca);
@@ -75,7 +78,14 @@ beforeEach(async () => {
       else if (request.url === DEVICE_API.enroll) {
         const asked = parseJson(EnrollRequest, body, "request.invalid");
         plan.requests.push(asked);
-        response.end(JSON.stringify({ ...certify(asked.csr), ca, mqttUrl: "mqtts://127.0.0.1:8883", tufRoot: plan.root }));
+        response.end(
+          JSON.stringify({
+            ...certify(asked.csr),
+            ca,
+            mqttUrl: "mqtts://127.0.0.1:8883",
+            tufRoot: plan.root,
+          }),
+        );
       } else {
         plan.renewals += 1;
         response.end(JSON.stringify({ certificate: certify(JSON.parse(body).csr).certificate, ca }));
@@ -106,7 +116,8 @@ const pinned: string[] = [];
 const pinRoot = (root: string) => {
   pinned.push(root);
 };
-const fails = (code: ErrorCode) => (error: unknown) => isMusterError(error, code) || assert.fail(String(error));
+const fails = (code: ErrorCode) => (error: unknown) =>
+  isMusterError(error, code) || assert.fail(String(error));
 
 describe("identity", () => {
   it("makes keys once, keeps them private and derives the device id from them", async () => {
@@ -115,7 +126,8 @@ describe("identity", () => {
     assert.deepEqual(two.keys, one.keys);
     assert.match(one.keys.device, /^d[a-z2-7]{20}$/);
     assert.equal(statSync(directory).mode & 0o777, 0o700);
-    for (const name of ["device.key", "signing.key"]) assert.equal(statSync(join(directory, name)).mode & 0o777, 0o600);
+    for (const name of ["device.key", "signing.key"])
+      assert.equal(statSync(join(directory, name)).mode & 0o777, 0o600);
     assert.throws(() => one.tls(), fails("enrollment.missing"));
     chmodSync(join(directory, "device.key"), 0o644);
     await Identity.open(directory);
@@ -139,8 +151,14 @@ describe("identity", () => {
     assert.equal(again.enrollment?.mqttUrl, "mqtts://127.0.0.1:8883");
     assert.equal(again.tls().key, again.keys.tlsKey);
     const files = readdirSync(directory).map((name) => readFileSync(join(directory, name), "utf8"));
-    assert.ok(!files.some((content) => content.includes("s".repeat(32))), "the secret of the token is kept nowhere");
-    await assert.rejects(again.enroll(order(token(undefined, undefined, "token-0002")), pinRoot), fails("request.conflict"));
+    assert.ok(
+      !files.some((content) => content.includes("s".repeat(32))),
+      "the secret of the token is kept nowhere",
+    );
+    await assert.rejects(
+      again.enroll(order(token(undefined, undefined, "token-0002")), pinRoot),
+      fails("request.conflict"),
+    );
   });
 
   it("is not enrolled by anything that does not fit", async () => {
@@ -190,7 +208,9 @@ describe("identity", () => {
 
   it("refuses files that are damaged or do not belong together", async () => {
     await (await Identity.open(directory)).enroll(order(), pinRoot);
-    const whole = Object.fromEntries(readdirSync(directory).map((name) => [name, readFileSync(join(directory, name))]));
+    const whole = Object.fromEntries(
+      readdirSync(directory).map((name) => [name, readFileSync(join(directory, name))]),
+    );
     const cases: [string, string][] = [
       ["device.crt", ""],
       ["device.crt", stranger.tls.cert ?? ""],
@@ -236,7 +256,10 @@ describe("identity", () => {
     await identity.enroll(order(), pinRoot);
     pinned.length = 0;
     const late = Date.now() + 40 * DAY_MS;
-    assert.equal(await identity.enroll(order(token(undefined, undefined, "token-0002"), late), pinRoot), true);
+    assert.equal(
+      await identity.enroll(order(token(undefined, undefined, "token-0002"), late), pinRoot),
+      true,
+    );
     assert.equal(identity.enrollment?.token, "token-0002");
     assert.deepEqual(pinned, [], "the root that it trusts stays");
   });

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import type { TLSSocket } from "node:tls";
 import { DesiredPoll } from "@muster/agent/link/desired-poll";
 import { DeviceHttp, type TlsMaterial } from "@muster/agent/link/device-http";
 import { postJson, readBody } from "@muster/agent/link/response";
@@ -45,8 +45,10 @@ function client(tls: () => TlsMaterial = () => fleet.tls, timeoutMs = 5000, at =
   open.push(http);
   return http;
 }
-const fails = (...codes: ErrorCode[]) => (error: unknown) =>
-  isMusterError(error) && codes.includes(error.code) ? true : assert.fail(String(error));
+const fails =
+  (...codes: ErrorCode[]) =>
+  (error: unknown) =>
+    isMusterError(error) && codes.includes(error.code) ? true : assert.fail(String(error));
 
 describe("requests of the device", () => {
   it("show the certificate of the moment and keep the connection", async () => {
@@ -77,7 +79,10 @@ describe("requests of the device", () => {
   });
 
   it("tell an unreachable server, a silent one and one that breaks off", async () => {
-    await assert.rejects(client(undefined, 5000, "https://127.0.0.1:1").request({ path: "/" }), fails("request.unreachable"));
+    await assert.rejects(
+      client(undefined, 5000, "https://127.0.0.1:1").request({ path: "/" }),
+      fails("request.unreachable"),
+    );
     handler = () => undefined;
     await assert.rejects(client(undefined, 100).request({ path: "/" }), fails("request.timeout"));
     handler = (_request, response) => {
@@ -108,7 +113,10 @@ describe("requests of the device", () => {
     const stranger = await makeFleet();
     after(() => stranger.remove());
     const request = (tls: TlsMaterial) => client(() => tls).request({ path: "/" });
-    await assert.rejects(request({ ...fleet.tls, ca: stranger.authority.certificate }), fails("certificate.server-untrusted"));
+    await assert.rejects(
+      request({ ...fleet.tls, ca: stranger.authority.certificate }),
+      fails("certificate.server-untrusted"),
+    );
     await assert.rejects(request({ ca: fleet.tls.ca }), fails("certificate.invalid", "request.unreachable"));
     await assert.rejects(
       request({ ...stranger.tls, ca: fleet.tls.ca }),

@@ -52,7 +52,14 @@ export function makeAgent(
       http,
       outbox,
       notices,
-      facts: () => ({ platform: "linux", arch: "x64", cpuModel: "test", cores: 2, memoryMiB: 100, providers: ["cpu"] }),
+      facts: () => ({
+        platform: "linux",
+        arch: "x64",
+        cpuModel: "test",
+        cores: 2,
+        memoryMiB: 100,
+        providers: ["cpu"],
+      }),
       reported: () => idleState,
       offer: async (directive, source) => {
         offered.push(`${source} ${Buffer.from(directive as Uint8Array).toString()}`);
@@ -83,14 +90,17 @@ export function makeAgent(
   );
   let appended = 0;
   /** Appends `count` event records. */
-  const record = (count: number) =>
-    outbox.append(
-      Array.from({ length: count }, () => ({
+  const record = (count: number) => {
+    const from = appended;
+    appended += count;
+    return outbox.append(
+      Array.from({ length: count }, (_, i) => ({
         kind: "event" as const,
         at: Date.now(),
-        body: { code: "runner.crashed", message: `record ${(appended += 1)}` },
+        body: { code: "runner.crashed", message: `record ${from + i}` },
       })),
     );
+  };
   const stop = async () => {
     await link.stop();
     http.close();

@@ -1,6 +1,6 @@
 import type { AddressInfo, Socket } from "node:net";
 import { createServer, type Server } from "node:tls";
-import { downTopic, parseUpTopic, type DownChannel, type UpChannel } from "@muster/shared/protocol/topics";
+import { type DownChannel, downTopic, parseUpTopic, type UpChannel } from "@muster/shared/protocol/topics";
 import { Aedes } from "aedes";
 import type { Fleet } from "./fleet.ts";
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,9 +21,12 @@ beforeEach(() => {
   file = join(root, `${count}.db`);
 });
 
-let ids = 0;
-const newId = () => `outbox-id-${(ids += 1)}`;
-const event = (message: string) => ({ kind: "event" as const, at: 1, body: { code: "runner.crashed", message } });
+const newId = () => randomUUID();
+const event = (message: string) => ({
+  kind: "event" as const,
+  at: 1,
+  body: { code: "runner.crashed", message },
+});
 const fails = (code: ErrorCode) => (error: unknown) => isMusterError(error, code);
 
 describe("outbox on disk", () => {
@@ -45,7 +49,10 @@ describe("outbox on disk", () => {
   it("refuses records that would be refused with their whole batch, and clips long messages", () => {
     const db = openDatabase(file);
     const outbox = new Outbox(db, { limitBytes: 1e6, newId });
-    assert.throws(() => outbox.append([event("fine"), { kind: "event", at: 1, body: {} as never }]), fails("request.invalid"));
+    assert.throws(
+      () => outbox.append([event("fine"), { kind: "event", at: 1, body: {} as never }]),
+      fails("request.invalid"),
+    );
     assert.equal(outbox.position().lastSeq, 0);
     outbox.append([event("y".repeat(5000))]);
     const [record] = outbox.read(0, 1, 1);
@@ -67,7 +74,10 @@ describe("outbox on disk", () => {
   it("says no when nothing in it may make room", () => {
     const db = openDatabase(file);
     const outbox = new Outbox(db, { limitBytes: 2000, newId });
-    assert.throws(() => outbox.append(Array.from({ length: 30 }, () => event("e".repeat(100)))), fails("outbox.full"));
+    assert.throws(
+      () => outbox.append(Array.from({ length: 30 }, () => event("e".repeat(100)))),
+      fails("outbox.full"),
+    );
     assert.equal(outbox.position().lastSeq, 0);
     db.close();
   });
@@ -92,7 +102,10 @@ describe("outbox on disk", () => {
     assert.equal(older.acknowledge(id, 4), "rotated");
     assert.notEqual(older.position().id, id);
     assert.equal(older.position().lastSeq, 3);
-    assert.deepEqual(older.read(2, 10, 1e6).map(({ seq }) => seq), [3]);
+    assert.deepEqual(
+      older.read(2, 10, 1e6).map(({ seq }) => seq),
+      [3],
+    );
     restored.close();
   });
 
@@ -110,7 +123,10 @@ describe("outbox on disk", () => {
     const outbox = new Outbox(db, { limitBytes: 1e9, newId });
     const records = outbox.read(0, 100_000, 1e9);
     assert.ok(records.length >= promised && promised > 60, `${records.length} of ${promised}`);
-    assert.deepEqual(records.map(({ seq }) => seq), records.map((_, index) => index + 1));
+    assert.deepEqual(
+      records.map(({ seq }) => seq),
+      records.map((_, index) => index + 1),
+    );
     assert.equal(records.length % 3, 0, "a batch is there whole or not at all");
     db.close();
   });

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, describe, it } from "node:test";
@@ -38,7 +47,8 @@ describe("database", () => {
   });
 
   const damages: Record<string, (file: string) => void> = {
-    "is no database": (file) => writeFileSync(file, "this is not a database at all, but long enough to be one"),
+    "is no database": (file) =>
+      writeFileSync(file, "this is not a database at all, but long enough to be one"),
     "has a torn page": (file) => {
       const bytes = readFileSync(file);
       bytes.fill(0xa5, 4096 * 3, 4096 * 5);
@@ -86,7 +96,12 @@ describe("database", () => {
       () => migrate(db, "one", steps.slice(0, 1)),
       (error) => isMusterError(error, "storage.newer"),
     );
-    assert.throws(() => migrate(db, "two", ["CREATE TABLE b (n INTEGER) STRICT", "CREATE TABLE c (x INTEGER) STRICT; nonsense"]));
+    assert.throws(() =>
+      migrate(db, "two", [
+        "CREATE TABLE b (n INTEGER) STRICT",
+        "CREATE TABLE c (x INTEGER) STRICT; nonsense",
+      ]),
+    );
     assert.equal(db.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'c'").pluck().get(), 0);
     db.close();
   });
@@ -109,6 +124,8 @@ describe("files", () => {
     await privateDirectory(directory);
     assert.equal(statSync(directory).mode & 0o777, 0o700);
     writeFileSync(join(directory, "file"), "");
-    await assert.rejects(privateDirectory(join(directory, "file")), (error) => isMusterError(error, "settings.invalid"));
+    await assert.rejects(privateDirectory(join(directory, "file")), (error) =>
+      isMusterError(error, "settings.invalid"),
+    );
   });
 });

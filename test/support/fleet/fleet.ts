@@ -65,7 +65,7 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
     ["localhost", "127.0.0.1"],
     now(),
   );
-  if (caOfThisProcess === undefined) {
+  if (caOfThisProcess === undefined && options.dataDir === undefined) {
     caOfThisProcess = await mkdtemp(join(tmpdir(), "muster-ca-"));
     await cp(join(dataDir, "ca"), caOfThisProcess, { recursive: true });
     const made = caOfThisProcess;

@@ -37,6 +37,7 @@ describe("settings", () => {
   it("are named alike everywhere", () => {
     assert.equal(flagOf("outboxLimitMib"), "outbox-limit-mib");
     assert.equal(variableOf("outboxLimitMib"), "MUSTER_OUTBOX_LIMIT_MIB");
+    assert.equal(variableOf("token"), "MUSTER_JOIN_TOKEN");
   });
 
   it("read labels as pairs", () => {
@@ -44,9 +45,15 @@ describe("settings", () => {
   });
 
   it("refuse what they cannot use, naming setting and source", () => {
-    refused(() => loadSettings({ data, heartbeatSeconds: "soon" }, {}), /heartbeatSeconds from --heartbeat-seconds/);
+    refused(
+      () => loadSettings({ data, heartbeatSeconds: "soon" }, {}),
+      /heartbeatSeconds from --heartbeat-seconds/,
+    );
     refused(() => loadSettings({ data, heartbeatSeconds: "" }, {}), /heartbeatSeconds/);
-    refused(() => loadSettings({ data }, { MUSTER_BATCH_RECORDS: "1.5" }), /MUSTER_BATCH_RECORDS.*whole number/);
+    refused(
+      () => loadSettings({ data }, { MUSTER_BATCH_RECORDS: "1.5" }),
+      /MUSTER_BATCH_RECORDS.*whole number/,
+    );
     refused(() => loadSettings({ data, server: "http://host" }, {}), /server/);
     refused(() => loadSettings({ data, labels: "a" }, {}), /labels/);
     refused(() => loadSettings({ data, logLevel: "loud" }, {}), /one of trace/);

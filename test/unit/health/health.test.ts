@@ -64,6 +64,10 @@ describe("health", () => {
   });
 
   it("knows the boot", () => {
-    validate(Id, bootId(() => "a-random-id"), "request.invalid");
+    validate(
+      Id,
+      bootId(() => "a-random-id"),
+      "request.invalid",
+    );
   });
 });

@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import {
-  type LinkEvent,
-  type LinkState,
-  reconnectDelay,
-  stepLink,
-} from "@muster/agent/link/link-machine";
+import { type LinkEvent, type LinkState, reconnectDelay, stepLink } from "@muster/agent/link/link-machine";
 import fc from "fast-check";
 
 const rule = { minMs: 1000, maxMs: 300_000, startDelayMs: 30_000 };
@@ -45,28 +40,36 @@ describe("link machine", () => {
 
   it("never waits longer than the limit, and never less than nothing", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 5000 }), fc.double({ min: 0, max: 1, noNaN: true }), (n, random) => {
-        const delay = reconnectDelay(rule, n, random);
-        assert.ok(delay >= 0 && delay <= Math.min(rule.maxMs, rule.minMs * 2 ** (n - 1)));
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 5000 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (n, random) => {
+          const delay = reconnectDelay(rule, n, random);
+          assert.ok(delay >= 0 && delay <= Math.min(rule.maxMs, rule.minMs * 2 ** (n - 1)));
+        },
+      ),
     );
   });
 
   it("always has a way on: from any history a stop stops, and without it a timer or a connection is pending", () => {
     const events: LinkEvent[] = ["start", "due", "connected", "lost", "stable"];
     fc.assert(
-      fc.property(fc.array(fc.constantFrom(...events)), fc.double({ min: 0, max: 1, noNaN: true }), (history, random) => {
-        let state: LinkState = { name: "idle" };
-        let pending = "start";
-        for (const event of history) {
-          const step = stepLink(state, event, rule, random);
-          state = step.state;
-          for (const effect of step.effects) pending = effect.do;
-        }
-        const expected = { idle: "start", waiting: "wait", connecting: "connect", online: "await-stable" };
-        assert.equal(pending, expected[state.name as keyof typeof expected]);
-        assert.equal(stepLink(state, "stop", rule, random).state.name, "stopped");
-      }),
+      fc.property(
+        fc.array(fc.constantFrom(...events)),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (history, random) => {
+          let state: LinkState = { name: "idle" };
+          let pending = "start";
+          for (const event of history) {
+            const step = stepLink(state, event, rule, random);
+            state = step.state;
+            for (const effect of step.effects) pending = effect.do;
+          }
+          const expected = { idle: "start", waiting: "wait", connecting: "connect", online: "await-stable" };
+          assert.equal(pending, expected[state.name as keyof typeof expected]);
+          assert.equal(stepLink(state, "stop", rule, random).state.name, "stopped");
+        },
+      ),
     );
   });
 });

@@ -23,7 +23,10 @@ describe("notices", () => {
     assert.equal(told.length, 2);
     clock.now += 60_000;
     notices.note("wire.malformed", "bad again");
-    assert.deepEqual(told[2], { code: "wire.malformed", message: "bad again (and 99 more since the last one)" });
+    assert.deepEqual(told[2], {
+      code: "wire.malformed",
+      message: "bad again (and 99 more since the last one)",
+    });
   });
 
   it("are not silenced by a clock that is set back", () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -51,8 +52,17 @@ const action = fc.oneof(
       size: fc.integer({ min: 1, max: 120 }),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("read" as const), count: fc.integer({ min: 1, max: 20 }) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("ack" as const), part: fc.double({ min: 0, max: 1, noNaN: true }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant("read" as const), count: fc.integer({ min: 1, max: 20 }) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("ack" as const),
+      part: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("reopen" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("roll-back" as const), kind: kinds }) },
 );
@@ -98,14 +108,12 @@ function assertNothingLost(outbox: Outbox, model: Model, present: readonly Outbo
 
 describe("outbox against a model", () => {
   it("keeps seq monotone, loses nothing without telling, and stays within its limit", () => {
-    let file = 0;
     fc.assert(
       fc.property(fc.array(action, { minLength: 1, maxLength: 40 }), (actions) => {
-        const path = join(root, `${(file += 1)}.db`);
-        let id = 0;
+        const path = join(root, `${randomUUID()}.db`);
         const open = () => {
           const db = openDatabase(path);
-          return { db, outbox: new Outbox(db, { limitBytes: LIMIT, newId: () => `outbox-id-${(id += 1)}` }) };
+          return { db, outbox: new Outbox(db, { limitBytes: LIMIT, newId: () => randomUUID() }) };
         };
         let { db, outbox } = open();
         const model: Model = { stored: new Map(), received: new Map(), acked: 0, lastSeq: 0 };
@@ -113,7 +121,8 @@ describe("outbox against a model", () => {
           if (step.do === "append") {
             try {
               const last = outbox.append(step.kinds.map((kind) => record(kind, step.size, index)));
-              step.kinds.forEach((kind, n) => model.stored.set(last - step.kinds.length + 1 + n, kind));
+              for (const [n, kind] of step.kinds.entries())
+                model.stored.set(last - step.kinds.length + 1 + n, kind);
               assert.ok(last >= model.lastSeq + step.kinds.length);
             } catch (error) {
               assert.ok(isMusterError(error, "outbox.full"), String(error));
@@ -158,7 +167,9 @@ describe("outbox against a model", () => {
         for (const [seq, body] of model.received)
           if (!model.stored.has(seq) && body.includes('"fromSeq"')) model.stored.set(seq, "gap");
         assertNothingLost(outbox, model, present);
-        const bytes = db.prepare("SELECT coalesce(sum(size), 0) AS sum FROM outbox_records").get() as { sum: number };
+        const bytes = db.prepare("SELECT coalesce(sum(size), 0) AS sum FROM outbox_records").get() as {
+          sum: number;
+        };
         assert.equal(bytes.sum, outbox.position().bytes);
         db.close();
         rmSync(path, { force: true });
