@@ -12,7 +12,7 @@ import { DeviceHttp } from "./link/device-http.ts";
 import { Link } from "./link/link.ts";
 import { LocalApi } from "./local-api/local-api.ts";
 import type { Log } from "./log.ts";
-import { privateDirectory } from "./storage/files.ts";
+import { ownDirectory, privateDirectory } from "./storage/files.ts";
 import { UpdateEngine } from "./update/engine.ts";
 import { AGENT_VERSION } from "./version.ts";
 
@@ -39,7 +39,7 @@ export async function startAgent(
   };
   try {
     let status = (): unknown => ({ version: AGENT_VERSION });
-    await privateDirectory(settings.data);
+    await ownDirectory(settings.data);
     await privateDirectory(`${settings.data}/run`);
     const localApi = await LocalApi.listen(socketOf(settings), () => status());
     ends.push(() => localApi.close());

@@ -2,7 +2,7 @@ import { MusterError } from "@muster/shared/errors";
 import { enrollBox, identityOf, openFacts, socketOf } from "../box.ts";
 import type { Settings } from "../config/settings.ts";
 import { isAnswered } from "../local-api/ask.ts";
-import { privateDirectory } from "../storage/files.ts";
+import { ownDirectory } from "../storage/files.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -11,7 +11,7 @@ export async function enroll(settings: Settings, terminal: Terminal): Promise<nu
   const { server, token } = settings;
   if (server === null || token === null)
     throw new MusterError("settings.invalid", "--server and --token are needed.");
-  await privateDirectory(settings.data);
+  await ownDirectory(settings.data);
   const identity = await identityOf(settings);
   if (identity.needsEnrollment(Date.now()) && (await isAnswered(socketOf(settings))))
     throw new MusterError("agent.running", `An agent works on ${settings.data}; it enrolls by itself.`);

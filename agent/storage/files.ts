@@ -47,18 +47,26 @@ export async function readIfThere(file: string): Promise<string | undefined> {
 }
 
 /**
+ * A directory that the agent can work in. A new one is open to its owner only; the mode of an old one is the
+ * operator's choice, who may let applications in.
+ * @throws MusterError `settings.invalid` when it cannot be used
+ */
+export async function ownDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new MusterError("settings.invalid", `The directory ${directory} cannot be used.`, { cause });
+  }
+}
+
+/**
  * A directory that only its owner may enter: made when missing, its mode mended when too open.
  * @throws MusterError `settings.invalid` when it belongs to somebody else or cannot be used
  */
 export async function privateDirectory(directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await requirePrivate(directory, 0o700);
-    await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (cause) {
-    if (cause instanceof MusterError) throw cause;
-    throw new MusterError("settings.invalid", `The directory ${directory} cannot be used.`, { cause });
-  }
+  await ownDirectory(directory);
+  await requirePrivate(directory, 0o700);
 }
 
 /** Takes rights of group and others away from a file or directory of ours. */

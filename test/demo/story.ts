@@ -74,10 +74,7 @@ export class Story {
     this.#narrator.say("A vibration sensor on each box asks five times a second; nobody answers yet.");
     await this.#release("1.0.0");
     await this.#rollOut("1.0.0", ["100%"], "completed");
-    for (const feeder of this.#cast.feeders.values()) feeder.start();
-    this.#narrator.say(
-      "Each box classifies five vibration windows a second; every answer is on its disk first.",
-    );
+    this.#narrator.say("Every answer to a sensor is on the disk of its box before it is given.");
   }
 
   async #goodRelease(): Promise<void> {
