@@ -45,7 +45,7 @@ export const SETTINGS = {
 
   batchRecords: integer(500, 1, 1000, "most records in one batch"),
   batchKib: integer(200, 40, 240, "largest batch"),
-  batchesInFlight: integer(4, 1, 32, "batches sent and not acknowledged"),
+  batchesInFlight: integer(8, 1, 32, "batches sent and not acknowledged"),
   ackTimeoutSeconds: number(10, 0.1, 600, "wait for an acknowledgement before batches are sent again"),
   outboxLimitMib: number(64, 0.01, 65_536, "most that the outbox keeps"),
 

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-const PROBE = fileURLToPath(new URL("../runner/probe.js", import.meta.url));
+const PROBE = fileURLToPath(import.meta.resolve("@muster/agent/runner/probe"));
 /** Longest probe of one provider, milliseconds. */
 const PROBE_TIMEOUT_MS = 30_000;
 

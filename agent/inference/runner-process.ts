@@ -5,7 +5,7 @@ import type { FromRunner, ToRunner } from "../runner/control.ts";
 import { forwardLines } from "./output-lines.ts";
 import type { LogPort } from "./ports.ts";
 
-const EXECUTABLE = fileURLToPath(new URL("../runner/main.js", import.meta.url));
+const EXECUTABLE = fileURLToPath(import.meta.resolve("@muster/agent/runner/main"));
 
 /** Young objects of a request are few: a small nursery keeps 15 MiB of memory free at no loss of speed. */
 const EXEC_ARGV = ["--max-semi-space-size=4"];

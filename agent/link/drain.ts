@@ -1,9 +1,7 @@
 import type { MusterError } from "@muster/shared/errors";
-import { Batch } from "@muster/shared/protocol/messages";
-import { PROTOCOL_VERSION } from "@muster/shared/protocol/primitives";
-import { encodeMessage } from "@muster/shared/protocol/wire";
 import type { Outbox } from "../outbox/outbox.ts";
 import { asStorageError } from "../storage/errors.ts";
+import { encodeBatch } from "./batch.ts";
 import {
   ackDeadline,
   afterAck,
@@ -100,9 +98,7 @@ export class Drain {
     const last = records.at(-1);
     if (!last) return undefined;
     const { id } = this.#ports.outbox.position();
-    this.#ports.publish(
-      encodeMessage(Batch, { v: PROTOCOL_VERSION, session: this.#session, outbox: id, records }),
-    );
+    this.#ports.publish(encodeBatch(this.#session, id, records));
     return last.seq;
   }
 

@@ -1,4 +1,3 @@
-import type { OutboxRecord } from "@muster/shared/protocol/messages";
 import type { Database } from "better-sqlite3";
 import { migrate } from "../storage/database.ts";
 import { asStorageError } from "../storage/errors.ts";
@@ -25,6 +24,12 @@ export interface OutboxPosition {
   /** Records that were lost to the size limit, ever. */
   evicted: number;
   bytes: number;
+}
+
+/** A record as it travels: the JSON text of an `OutboxRecord`. */
+export interface EncodedRow {
+  seq: number;
+  text: string;
 }
 
 /** How an acknowledgement was taken: only `trimmed` and `rotated` changed anything. */
@@ -71,14 +76,17 @@ export class Outbox {
     return last;
   }
 
-  /** Records after `afterSeq` in ascending order, at most `maxBytes` of them but one at least, if there is one. */
-  read(afterSeq: number, maxRecords: number, maxBytes: number): OutboxRecord[] {
-    const records: OutboxRecord[] = [];
+  /**
+   * Records after `afterSeq` in ascending order, at most `maxBytes` of them but one at least, if there is one.
+   * They come as the JSON text that travels: a record is encoded once, when it is stored.
+   */
+  read(afterSeq: number, maxRecords: number, maxBytes: number): EncodedRow[] {
+    const records: EncodedRow[] = [];
     let bytes = 0;
     for (const row of this.#sql.after.iterate(afterSeq, maxRecords)) {
       bytes += row.size;
       if (bytes > maxBytes && records.length > 0) break;
-      records.push(recordOf(row));
+      records.push(encodedRow(row));
     }
     this.#handedOut = Math.max(this.#handedOut, records.at(-1)?.seq ?? 0);
     return records;
@@ -152,5 +160,7 @@ export class Outbox {
   }
 }
 
-const recordOf = (row: RecordRow): OutboxRecord =>
-  ({ seq: row.seq, kind: row.kind, at: row.at, body: JSON.parse(row.body) as unknown }) as OutboxRecord;
+const encodedRow = ({ seq, kind, at, body }: RecordRow): EncodedRow => ({
+  seq,
+  text: `{"seq":${seq},"kind":"${kind}","at":${at},"body":${body}}`,
+});

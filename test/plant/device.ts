@@ -1,8 +1,13 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Process } from "./process.ts";
 
-const AGENT = fileURLToPath(import.meta.resolve("@muster/agent/main"));
+/** The program as it is shipped: the bundled core. */
+const AGENT = join(
+  dirname(fileURLToPath(import.meta.resolve("@muster/agent/package.json"))),
+  "bin",
+  "muster-agent.js",
+);
 
 export interface DeviceOptions {
   name: string;

@@ -7,7 +7,7 @@ import { Process } from "../../plant/process.ts";
 const BROKER = fileURLToPath(new URL("./bare-broker.js", import.meta.url));
 
 /** Batches on the way without an acknowledgement: as many as the agent allows. */
-const WINDOW = 4;
+const WINDOW = 8;
 
 /** Seconds that the bare broker takes to acknowledge the payloads, by MQTT.js over mutual TLS, QoS 1. */
 export async function bareSeconds(

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { encodeBatch } from "@muster/agent/link/batch";
 import { Outbox } from "@muster/agent/outbox/outbox";
 import { openDatabase } from "@muster/agent/storage/database";
-import { Batch, type ResultBody } from "@muster/shared/protocol/messages";
-import { encodeMessage } from "@muster/shared/protocol/wire";
+import type { ResultBody } from "@muster/shared/protocol/messages";
 
 /** Records and bytes of one batch: what the agent sends by default. */
 const BATCH_RECORDS = 500;
@@ -50,9 +50,7 @@ function batches(outbox: Outbox, after: number): string[] {
     const records = outbox.read(seq, BATCH_RECORDS, BATCH_BYTES);
     const last = records.at(-1);
     if (!last) return payloads;
-    payloads.push(
-      encodeMessage(Batch, { v: 1, session: "bench-session", outbox: outbox.position().id, records }),
-    );
+    payloads.push(encodeBatch("bench-session", outbox.position().id, records));
     seq = last.seq;
   }
 }

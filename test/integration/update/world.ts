@@ -9,7 +9,7 @@ import { openDatabase } from "@muster/agent/storage/database";
 import { UpdateEngine, type UpdatePorts } from "@muster/agent/update/engine";
 import type { HttpPort } from "@muster/agent/update/ports";
 import { MusterError } from "@muster/shared/errors";
-import type { UpdateBody } from "@muster/shared/protocol/messages";
+import type { OutboxRecord, UpdateBody } from "@muster/shared/protocol/messages";
 import type { GoldenSet } from "@muster/shared/protocol/model-evidence";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { Component, ProbationRule, ReleaseManifest } from "@muster/shared/protocol/release";
@@ -235,14 +235,14 @@ export class World {
   }
 
   updates(): UpdateBody[] {
-    return this.outbox
-      .read(0, 1000, 2 ** 20)
-      .flatMap((record) => (record.kind === "update" ? [record.body] : []));
+    return this.#records().flatMap((record) => (record.kind === "update" ? [record.body] : []));
   }
 
   events(): string[] {
-    return this.outbox
-      .read(0, 1000, 2 ** 20)
-      .flatMap((record) => (record.kind === "event" ? [record.body.code] : []));
+    return this.#records().flatMap((record) => (record.kind === "event" ? [record.body.code] : []));
+  }
+
+  #records(): OutboxRecord[] {
+    return this.outbox.read(0, 1000, 2 ** 20).map(({ text }) => JSON.parse(text) as OutboxRecord);
   }
 }

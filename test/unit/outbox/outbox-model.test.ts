@@ -75,8 +75,10 @@ interface Model {
   lastSeq: number;
 }
 
+const decoded = ({ text }: { text: string }): OutboxRecord => JSON.parse(text) as OutboxRecord;
+
 function everything(outbox: Outbox): OutboxRecord[] {
-  return outbox.read(outbox.position().ackedSeq, 10_000, 1e9);
+  return outbox.read(outbox.position().ackedSeq, 10_000, 1e9).map(decoded);
 }
 
 /** Every record that is neither received nor still there must be covered by a gap that is either. */
@@ -129,7 +131,7 @@ describe("outbox against a model", () => {
             }
           } else if (step.do === "read") {
             for (const found of outbox.read(model.acked, step.count, 1e9))
-              model.received.set(found.seq, JSON.stringify(found.body));
+              model.received.set(found.seq, JSON.stringify(decoded(found).body));
           } else if (step.do === "ack") {
             const seqs = [...model.received.keys()].filter((seq) => seq > model.acked);
             const upTo = seqs.sort((a, b) => a - b)[Math.floor(step.part * (seqs.length - 1))];
