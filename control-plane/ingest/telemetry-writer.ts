@@ -7,6 +7,7 @@ import {
   HEARTBEAT_COLUMNS,
   RESULT_COLUMNS,
 } from "../storage/day-tables.ts";
+import { BuildIds } from "./build-ids.ts";
 import type { FreshBatch, HeartbeatEntry } from "./entries.ts";
 
 type ResultRecord = Extract<OutboxRecord, { kind: "result" }>;
@@ -21,7 +22,8 @@ const COLUMNS: Record<DayTable, readonly string[]> = {
 export class TelemetryWriter {
   readonly #db: Database;
   readonly #position: Statement<[string, string], { up_to: number }>;
-  readonly #setPosition: Statement;
+  readonly #setPosition: Statement<[string, string, number, number], number>;
+  readonly #builds: BuildIds;
   readonly #count: Statement;
   readonly #gap: Statement;
   readonly #inserts = new Map<string, Statement>();
@@ -29,10 +31,14 @@ export class TelemetryWriter {
   constructor(db: Database) {
     this.#db = db;
     this.#position = db.prepare("SELECT up_to FROM outbox_positions WHERE device = ? AND outbox = ?");
-    this.#setPosition = db.prepare(
-      `INSERT INTO outbox_positions (device, outbox, up_to, at) VALUES (?, ?, ?, ?)
-       ON CONFLICT (device, outbox) DO UPDATE SET up_to = excluded.up_to, at = excluded.at`,
-    );
+    this.#setPosition = db
+      .prepare<[string, string, number, number], number>(
+        `INSERT INTO outbox_positions (device, outbox, up_to, at) VALUES (?, ?, ?, ?)
+         ON CONFLICT (device, outbox) DO UPDATE SET up_to = excluded.up_to, at = excluded.at
+         RETURNING source`,
+      )
+      .pluck();
+    this.#builds = new BuildIds(db);
     this.#count = db.prepare(
       `INSERT INTO result_counts (device, stored) VALUES (?, ?)
        ON CONFLICT (device) DO UPDATE SET stored = result_counts.stored + excluded.stored`,
@@ -53,23 +59,24 @@ export class TelemetryWriter {
     for (const heartbeat of heartbeats) this.#writeHeartbeat(heartbeat);
   }
 
-  /** Day tables may have been dropped, or their creation rolled back: statements are prepared anew. */
+  /** What the last transactions made may have been dropped or rolled back: nothing is taken for granted. */
   forgetTables(): void {
     this.#inserts.clear();
+    this.#builds.forget();
   }
 
   #writeBatch({ device, outbox, receivedAt, records, upTo }: FreshBatch): void {
     if (records.length === 0) return;
     const insert = this.#insertInto("results", receivedAt);
+    const source = this.#setPosition.get(device, outbox, upTo, receivedAt)!;
     let results = 0;
     for (const record of records) {
       if (record.kind === "result") {
-        insert.run(resultRow(device, outbox, receivedAt, record));
+        insert.run(resultRow(source, this.#builds.idOf(record.body), receivedAt, record));
         results += 1;
       } else if (record.kind === "gap") this.#gap.run(...gapRow(device, outbox, receivedAt, record));
     }
     if (results > 0) this.#count.run(device, results);
-    this.#setPosition.run(device, outbox, upTo, receivedAt);
   }
 
   #writeHeartbeat({ device, beat, receivedAt }: HeartbeatEntry): void {
@@ -112,21 +119,16 @@ export class TelemetryWriter {
 }
 
 /** In the order of `RESULT_COLUMNS`. */
-function resultRow(device: string, outbox: string, receivedAt: number, record: ResultRecord): unknown[] {
+function resultRow(source: number, build: number, receivedAt: number, record: ResultRecord): unknown[] {
   const { seq, at, body } = record;
   const { top, failure } = body;
   return [
-    device,
-    outbox,
+    source,
     seq,
     at,
     receivedAt,
     body.id,
-    body.model,
-    body.version,
-    body.variant,
-    body.digest,
-    body.provider,
+    build,
     body.latencyUs,
     body.ok ? 1 : 0,
     top?.index ?? null,

@@ -8,6 +8,9 @@ import { asStorageError } from "./errors.ts";
 import { controlMigrations, telemetryMigrations } from "./migrations/index.ts";
 import type { ControlTables, TelemetryTables } from "./tables/index.ts";
 
+/** Pages of 4 KiB between checkpoints: results come in bulk, and each checkpoint writes every page a second time. */
+const TELEMETRY_CHECKPOINT_PAGES = 8_000;
+
 /** The two databases of a control plane. */
 export interface Stores {
   /** Devices, tokens, releases, rollouts, operators. */
@@ -45,6 +48,7 @@ export async function openStores(dataDir: string): Promise<Stores> {
   let telemetryRaw: Database | undefined;
   try {
     telemetryRaw = openFile(telemetryFile, { check: false });
+    telemetryRaw.pragma(`wal_autocheckpoint = ${TELEMETRY_CHECKPOINT_PAGES}`);
     const control = new Kysely<ControlTables>({ dialect: new SqliteDialect({ database: controlRaw }) });
     const telemetry = new Kysely<TelemetryTables>({ dialect: new SqliteDialect({ database: telemetryRaw }) });
     await migrate(control, controlMigrations, controlFile);

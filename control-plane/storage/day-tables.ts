@@ -5,18 +5,14 @@ export type DayTable = "results" | "heartbeats";
 
 const DAY_MS = 86_400_000;
 
+/** `source` is the outbox (`outbox_positions`), `build` what computed the result (`builds`): two numbers for 200 bytes. */
 export const RESULT_COLUMNS = [
-  "device",
-  "outbox",
+  "source",
   "seq",
   "at",
   "received_at",
   "id",
-  "model",
-  "version",
-  "variant",
-  "digest",
-  "provider",
+  "build",
   "latency_us",
   "ok",
   "top_index",
@@ -47,11 +43,10 @@ export const HEARTBEAT_COLUMNS = [
 ] as const;
 
 const SCHEMAS: Record<DayTable, string> = {
-  results: `device TEXT NOT NULL, outbox TEXT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL,
-    received_at BIGINT NOT NULL, id TEXT NOT NULL, model TEXT NOT NULL, version TEXT NOT NULL,
-    variant TEXT NOT NULL, digest TEXT NOT NULL, provider TEXT NOT NULL, latency_us BIGINT NOT NULL,
-    ok INTEGER NOT NULL, top_index BIGINT, top_score DOUBLE PRECISION, top_label TEXT, failure_code TEXT,
-    failure_message TEXT, PRIMARY KEY (device, outbox, seq)`,
+  results: `source INTEGER NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL, received_at BIGINT NOT NULL,
+    id TEXT NOT NULL, build INTEGER NOT NULL, latency_us BIGINT NOT NULL, ok INTEGER NOT NULL, top_index BIGINT,
+    top_score DOUBLE PRECISION, top_label TEXT, failure_code TEXT, failure_message TEXT,
+    PRIMARY KEY (source, seq)`,
   heartbeats: `device TEXT NOT NULL, session TEXT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL,
     received_at BIGINT NOT NULL, uptime_seconds BIGINT NOT NULL, agent_rss BIGINT NOT NULL,
     runner_rss BIGINT NOT NULL, load_per_core DOUBLE PRECISION NOT NULL, free_memory_mib BIGINT NOT NULL,

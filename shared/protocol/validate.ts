@@ -27,13 +27,17 @@ export function validate<T extends TSchema>(schema: T, value: unknown, code: Err
   );
 }
 
+/** Buffer decodes UTF-8 several times faster than TextDecoder, and this is the hot path of ingest. */
+const textOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString("utf8");
+
 /** Parses JSON text or UTF-8 bytes and validates the value. @throws MusterError `code` */
 export function parseJson<T extends TSchema>(
   schema: T,
   json: string | Uint8Array,
   code: ErrorCode,
 ): Static<T> {
-  const text = typeof json === "string" ? json : new TextDecoder().decode(json);
+  const text = typeof json === "string" ? json : textOf(json);
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -5,11 +5,22 @@ export const telemetryMigration: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await db.schema
       .createTable("outbox_positions")
+      .addColumn("source", "integer", (column) => column.primaryKey().autoIncrement())
       .addColumn("device", "text", (column) => column.notNull())
       .addColumn("outbox", "text", (column) => column.notNull())
       .addColumn("up_to", "bigint", (column) => column.notNull())
       .addColumn("at", "bigint", (column) => column.notNull())
-      .addPrimaryKeyConstraint("outbox_positions_key", ["device", "outbox"])
+      .addUniqueConstraint("outbox_positions_key", ["device", "outbox"])
+      .execute();
+    await db.schema
+      .createTable("builds")
+      .addColumn("id", "integer", (column) => column.primaryKey().autoIncrement())
+      .addColumn("model", "text", (column) => column.notNull())
+      .addColumn("version", "text", (column) => column.notNull())
+      .addColumn("variant", "text", (column) => column.notNull())
+      .addColumn("digest", "text", (column) => column.notNull())
+      .addColumn("provider", "text", (column) => column.notNull())
+      .addUniqueConstraint("builds_key", ["model", "version", "variant", "digest", "provider"])
       .execute();
     await db.schema
       .createTable("result_counts")

@@ -1,11 +1,25 @@
+import type { Generated } from "kysely";
+
 /** Fixed tables of telemetry.db. Results and heartbeats lie in day tables, see `day-tables.ts`. */
 
 export interface OutboxPositionsTable {
+  /** Stands for the outbox in the results; never given twice. */
+  source: Generated<number>;
   device: string;
   outbox: string;
   /** Everything of this outbox up to and including this sequence number is stored. */
   up_to: number;
   at: number;
+}
+
+/** What computed a result: which weights on which provider. */
+export interface BuildsTable {
+  id: Generated<number>;
+  model: string;
+  version: string;
+  variant: string;
+  digest: string;
+  provider: string;
 }
 
 export interface ResultCountsTable {
@@ -35,6 +49,7 @@ export interface ClockMarksTable {
 
 export interface TelemetryTables {
   clock_marks: ClockMarksTable;
+  builds: BuildsTable;
   outbox_positions: OutboxPositionsTable;
   result_counts: ResultCountsTable;
   gaps: GapsTable;

@@ -34,7 +34,10 @@ async function speak(fleet: TestFleet, device: Credentials): Promise<Speaker> {
 
 const storedSeqs = (fleet: TestFleet, device: string): number[] =>
   fleet.stores.telemetryRaw
-    .prepare(`SELECT seq FROM ${dayTableName("results", Date.now())} WHERE device = ? ORDER BY seq`)
+    .prepare(
+      `SELECT seq FROM ${dayTableName("results", Date.now())}
+       WHERE source IN (SELECT source FROM outbox_positions WHERE device = ?) ORDER BY seq`,
+    )
     .pluck()
     .all(device) as number[];
 
