@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+/** Benches by name with the figures that they must print; what the figures say is not a test's business. */
+const BENCHES: Record<string, string[]> = {
+  path: ["ours over bare broker", "ours", "bare broker"],
+  agent: [
+    "core memory over bare Node",
+    "runner memory over bare Node",
+    "bare Node memory",
+    "core memory",
+    "runner memory",
+    "core idle processor",
+    "runner idle processor",
+  ],
+};
+
+for (const [name, figures] of Object.entries(BENCHES))
+  test(`bench:${name} --quick measures and prints its figures`, () => {
+    const script = fileURLToPath(new URL(`../bench/${name}/main.js`, import.meta.url));
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script, "--quick"], { encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+    const printed = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+    assert.equal(printed.bench, name);
+    assert.deepEqual(
+      printed.figures.map((figure: { name: string }) => figure.name),
+      figures,
+    );
+    for (const { value } of printed.figures) assert.ok(Number.isFinite(value) && value >= 0, stdout);
+  });
