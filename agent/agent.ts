@@ -1,6 +1,6 @@
 import { asMusterError, MusterError } from "@muster/shared/errors";
 import { type Box, enrollBox, identityOf, newId, openBox, openFacts, socketOf } from "./box.ts";
-import { inferenceSettings, linkSettings, updateSettings } from "./config/module-settings.ts";
+import { inferenceSettings, linkSettings, missingSocket, updateSettings } from "./config/module-settings.ts";
 import type { Settings } from "./config/settings.ts";
 import type { Facts } from "./health/facts.ts";
 import { machineVitals } from "./health/vitals.ts";
@@ -88,6 +88,11 @@ interface Local {
 async function runLocally(box: Box, identity: Identity, log: Log, ends: (() => unknown)[]): Promise<Local> {
   const { settings, outbox, notices, database } = box;
   const facts = await openFacts(settings, () => log.info({ facts: facts.now() }, "the box has changed"));
+  const noSocket = missingSocket(settings);
+  if (noSocket !== undefined) {
+    log.warn({ code: "settings.invalid" }, noSocket);
+    notices.note("settings.invalid", noSocket);
+  }
   const inference = new Inference({
     version: AGENT_VERSION,
     settings: inferenceSettings(settings),
@@ -147,7 +152,13 @@ async function connect(
       Math.random,
       ({ code, message }, delayMs) => log.warn({ code, delayMs }, `not enrolled yet: ${message}`),
       signal,
-    );
+    ).catch((error: unknown) => {
+      // A box with an expired certificate has a release to serve; only one that never was enrolled may end.
+      if (!identity.enrollment) throw error;
+      const { code, message } = asMusterError(error);
+      log.error({ code }, `the certificate has expired and the device could not enroll again: ${message}`);
+      notices.note(code, `The certificate has expired and the device could not enroll again: ${message}`);
+    });
   const { enrollment } = identity;
   if (signal.aborted || !enrollment) return undefined;
   log.info({ device: enrollment.device, server: enrollment.server }, "the device is enrolled");
@@ -163,6 +174,7 @@ async function connect(
       notices,
       facts: () => facts.now(),
       reported: () => engine.state(),
+      online: () => engine.retryNow(),
       offer: (directive, source) => engine.offer(directive, source),
       vitals: () => vitalsOf(box, inference),
       log: log.child({ part: "link" }),

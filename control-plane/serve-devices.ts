@@ -7,6 +7,7 @@ import { Enrollment } from "./enrollment/enrollment.ts";
 import type { ServerIdentity } from "./enrollment/server-identity.ts";
 import type { Presence } from "./fleet/presence.ts";
 import { Ingest } from "./ingest/ingest.ts";
+import { RateWindow } from "./ingest/rate-window.ts";
 import type { DeviceReleaseRoutes } from "./releases/device-routes.ts";
 import { inUrl } from "./settings/addresses.ts";
 import type { Closers } from "./settings/closers.ts";
@@ -41,6 +42,7 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
     log.error({ code, err: error }, message);
   };
   let deviceApi: DeviceApi | undefined;
+  const warned = new RateWindow(settings.notedEventsPerMinute);
 
   const ingest = new Ingest(
     stores,
@@ -74,10 +76,12 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
     },
     {
       statusOf: (device) => presence.statusOf(device),
+      now: clock,
       onMessage: (device, channel, payload) => ingest.handle(device, channel, payload),
       room: () => ingest.room(),
       onViolation: (device, violation) => {
-        log.warn({ device, code: violation.code }, violation.message);
+        // One SUBSCRIBE may hold thousands of filters: the log has a limit, as the events have.
+        if (warned.passes(device, clock())) log.warn({ device, code: violation.code }, violation.message);
         ingest.note(device, violation);
       },
       onError: logged,
@@ -127,6 +131,7 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
         port: settings.devicePort,
         bodyLimit: settings.deviceBodyLimit,
         enrollmentsPerMinute: settings.enrollmentsPerMinute,
+        maxConnections: settings.maxConnections,
         handshakeTimeoutMs: settings.handshakeTimeoutMs,
       },
     );

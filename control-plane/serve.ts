@@ -104,7 +104,7 @@ async function compose(
     log,
   });
   closers.add(() => tick.stop());
-  await tick.start(settings.rolloutTickMs);
+  tick.start(settings.rolloutTickMs);
   const wake = () => void tick.run();
   const rollouts = new RolloutService({ db, releases, liveness: presence, clock, random: randomBytes, wake });
 

@@ -191,6 +191,11 @@ export const catalogue = {
     "The message is larger than the protocol allows.",
     "Update the sender; the message was dropped.",
   ),
+  "wire.unsupported": entry(
+    400,
+    "The message is of a kind that this side does not serve.",
+    "Update the side that dropped it, or do not send it; nothing was changed.",
+  ),
   "wire.forbidden-topic": entry(
     403,
     "The device used a topic that is not its own.",

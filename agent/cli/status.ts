@@ -27,7 +27,7 @@ export async function status(settings: Settings, json: boolean, terminal: Termin
 }
 
 /** A box without a network is healthy: it does what it is for. */
-export function isHealthy({ reported }: Status): boolean {
+function isHealthy({ reported }: Status): boolean {
   const outcome = reported?.lastResult?.outcome;
   const updateFailed = outcome?.startsWith("failed") === true || outcome === "rejected";
   return reported !== undefined && reported.runner !== "failed" && !updateFailed;
@@ -37,7 +37,7 @@ const time = (millis: number): string => new Date(millis).toISOString();
 const release = (ref: ReportedState["running"]): string => (ref ? `${ref.name} ${ref.version}` : "nothing");
 
 /** The status for people, a fact a line. */
-export function describe({ version, device, enrolled, link, outbox, reported, inference }: Status): string {
+function describe({ version, device, enrolled, link, outbox, reported, inference }: Status): string {
   const lines: [string, string][] = [["agent", version]];
   if (device) lines.push(["device", device]);
   lines.push(["server", enrolled ? enrolled.server : "not enrolled"]);
@@ -64,5 +64,6 @@ export function describe({ version, device, enrolled, link, outbox, reported, in
     }
   }
   if (inference?.endpoint.url) lines.push(["endpoint", inference.endpoint.url]);
+  if (inference?.endpoint.socket) lines.push(["socket", inference.endpoint.socket]);
   return lines.map(([name, value]) => `${name.padEnd(12)}${value}\n`).join("");
 }

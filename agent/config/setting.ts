@@ -52,6 +52,18 @@ export const oneOf = <const T extends string>(fallback: T, all: readonly T[], he
   read: (raw) => all.find((value) => value === raw),
 });
 
+/** An address of `protocol` with nothing behind host and port. */
+export const url = (protocol: string, example: string, help: string): Setting<string | null> => {
+  const base = text(null, new RegExp(`^${protocol}://[^/\\s]+/?$`), `a URL like ${example}`, help);
+  return {
+    ...base,
+    read: (raw) => {
+      const value = base.read(raw);
+      return value && URL.canParse(value) ? value : undefined;
+    },
+  };
+};
+
 /** `key=value,key=value`, or an object in the settings file. */
 export const pairs = (help: string): Setting<Record<string, string>> => ({
   fallback: {},

@@ -1,9 +1,9 @@
-import { integer, number, oneOf, pairs, type Setting, text } from "./setting.ts";
+import { integer, number, oneOf, pairs, type Setting, text, url } from "./setting.ts";
 
 /** Every setting of the agent with its default: the one place where limits are decided. */
 export const SETTINGS = {
   data: text("/var/lib/muster-agent", /^.+$/, "a directory", "directory for everything that the agent keeps"),
-  server: text(null, /^https:\/\/[^/\s]+\/?$/, "a URL like https://host:8443", "URL of the device listener"),
+  server: url("https", "https://host:8443", "URL of the device listener"),
   token: text(null, /^muster1\./, "a join token", "join token, used when the device is not enrolled yet"),
   name: text(null, /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "a lower-case name", "name of this device"),
   labels: pairs("labels of this device"),
@@ -15,18 +15,18 @@ export const SETTINGS = {
 
   inferenceHost: text("127.0.0.1", /^\S+$/, "an address", "address of the inference endpoint"),
   inferencePort: integer(8741, 0, 65_535, "TCP port of the inference endpoint; 0 takes a free one"),
-  inferenceSocket: text(null, /^\/.+$/, "an absolute path", "Unix socket of the inference endpoint"),
+  inferenceSocket: text(
+    null,
+    /^(off|\/.+)$/,
+    "an absolute path, or off",
+    "Unix socket of the inference endpoint, or off (default: run/inference.sock in the data directory)",
+  ),
   inferenceQueue: integer(64, 1, 100_000, "requests that wait for the runtime; more are refused"),
   inferenceBodyMib: number(16, 0.001, 1024, "largest inference request"),
   hangSeconds: number(10, 0.1, 3600, "longest silence of a runner before it is killed"),
   diskReserveMib: number(64, 0, 1_000_000, "space that a download leaves free"),
 
-  mqttUrl: text(
-    null,
-    /^mqtts:\/\/[^/\s]+$/,
-    "a URL like mqtts://host:8883",
-    "broker, in place of the one told at enrollment",
-  ),
+  mqttUrl: url("mqtts", "mqtts://host:8883", "broker, in place of the one told at enrollment"),
   mqttKeepaliveSeconds: integer(
     60,
     1,

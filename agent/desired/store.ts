@@ -73,9 +73,9 @@ export class DesiredStore {
       .prepare("DELETE FROM desired_refusals WHERE id <= (SELECT max(id) FROM desired_refusals) - ?")
       .run(MAX_REFUSALS);
     const told = this.#database
-      .prepare<[number], number>("SELECT count(*) FROM desired_refusals WHERE at > ?")
+      .prepare<[number, number], number>("SELECT count(*) FROM desired_refusals WHERE at > ? AND at <= ?")
       .pluck()
-      .get(at - HOUR_MS);
+      .get(at - HOUR_MS, at);
     return changes > 0 && (told ?? 0) <= MAX_TOLD_PER_HOUR;
   }
 

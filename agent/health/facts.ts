@@ -41,12 +41,7 @@ export class Facts {
     }
     const facts = new Facts(options, known.facts);
     if (known.boot !== options.boot || known.agentVersion !== options.agentVersion) {
-      void look(options).then(async (fresh) => {
-        const changed = JSON.stringify(fresh) !== JSON.stringify(known.facts);
-        facts.#facts = fresh;
-        await facts.#keep();
-        if (changed) onFresh();
-      });
+      void facts.#lookAgain(onFresh);
     }
     return facts;
   }
@@ -55,9 +50,20 @@ export class Facts {
     return this.#facts;
   }
 
-  /** A file that cannot be written costs the next start a look, no more. */
+  /** A look that ended badly, e.g. for want of memory, says nothing about the box: the next start looks again. */
+  async #lookAgain(onFresh: () => void): Promise<void> {
+    const fresh = await look(this.#options).catch(() => undefined);
+    if (!fresh || fresh.providers.length === 0) return;
+    const changed = JSON.stringify(fresh) !== JSON.stringify(this.#facts);
+    this.#facts = fresh;
+    await this.#keep();
+    if (changed) onFresh();
+  }
+
+  /** A file that cannot be written, or is not because no provider worked, costs the next start a look, no more. */
   async #keep(): Promise<void> {
     const { file, boot, agentVersion } = this.#options;
+    if (this.#facts.providers.length === 0) return;
     const content = JSON.stringify({ boot, agentVersion, facts: this.#facts });
     await writeAtomically(file, content, 0o600).catch(() => undefined);
   }
@@ -88,7 +94,11 @@ async function look({ detectProviders }: FactsOptions): Promise<HardwareFacts> {
 async function cpuModel(): Promise<string> {
   const model = cpus()[0]?.model.trim() ?? "";
   if (model !== "" && model !== "unknown") return model;
-  const { default: systemInformation } = await import("systeminformation");
-  const { manufacturer, brand } = await systemInformation.cpu();
-  return `${manufacturer} ${brand}`.trim() || process.arch;
+  try {
+    const { default: systemInformation } = await import("systeminformation");
+    const { manufacturer, brand } = await systemInformation.cpu();
+    return `${manufacturer} ${brand}`.trim() || process.arch;
+  } catch {
+    return process.arch;
+  }
 }

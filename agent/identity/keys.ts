@@ -19,7 +19,7 @@ export interface DeviceKeys {
 }
 
 /** What X.509 carries of the TLS key, DER. */
-export const publicDer = (key: KeyObject): Buffer =>
+const publicDer = (key: KeyObject): Buffer =>
   createPublicKey(key as never).export({ type: "spki", format: "der" });
 
 /**

@@ -15,12 +15,13 @@ const MAX_CA_BYTES = 16_384;
  * @throws MusterError `enrollment.pin-mismatch`, `request.unreachable`, `request.timeout`
  */
 export async function fetchPinnedCa(server: string, pin: string, timeoutMs: number): Promise<string> {
-  const pem = await fetchUntrusted(new URL(DEVICE_API.ca, server), timeoutMs);
-  const found = Buffer.from(pinOf(parseCertificate(pem)));
+  const certificate = parseCertificate(await fetchUntrusted(new URL(DEVICE_API.ca, server), timeoutMs));
+  const found = Buffer.from(pinOf(certificate));
   const expected = Buffer.from(pin);
   if (found.length !== expected.length || !timingSafeEqual(found, expected))
     throw new MusterError("enrollment.pin-mismatch");
-  return pem;
+  // Whoever sits in between may put a CA of his own behind the pinned one: only what was checked is kept.
+  return certificate.toString();
 }
 
 function fetchUntrusted(url: URL, timeoutMs: number): Promise<string> {

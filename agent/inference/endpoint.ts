@@ -6,7 +6,7 @@ import type { ListenAddress } from "../runner/control.ts";
 import type { InferenceSettings } from "./settings.ts";
 
 /** Longest path of a Unix socket, bytes: `sun_path` without its final zero. */
-const MAX_SOCKET_PATH = 107;
+export const MAX_SOCKET_PATH = 107;
 
 /**
  * The addresses that runners listen on, one after the other. While any runner holds the shared handle the next one

@@ -10,6 +10,9 @@ const EXECUTABLE = fileURLToPath(import.meta.resolve("@muster/agent/runner/main"
 /** Young objects of a request are few: a small nursery keeps 15 MiB of memory free at no loss of speed. */
 const EXEC_ARGV = ["--max-semi-space-size=4"];
 
+/** A runner has no business with the secret that lets a device in. */
+const ENVIRONMENT = { MUSTER_JOIN_TOKEN: "" };
+
 type AnswerKind = "up" | "loaded" | "golden-passed" | "listening" | "drained";
 type Answer<K extends AnswerKind> = Extract<FromRunner, { kind: K }>;
 
@@ -70,7 +73,7 @@ export class RunnerProcess {
       silent: true,
       serialization: "advanced",
     });
-    return new RunnerProcess(cluster.fork(), log);
+    return new RunnerProcess(cluster.fork(ENVIRONMENT), log);
   }
 
   /**

@@ -3,7 +3,6 @@ import { Ack, Birth, Heartbeat, StateMessage } from "@muster/shared/protocol/mes
 import { PROTOCOL_VERSION } from "@muster/shared/protocol/primitives";
 import { downTopic, type UpChannel, upTopic } from "@muster/shared/protocol/topics";
 import { decodeMessage, encodeMessage, MAX_PAYLOAD_BYTES } from "@muster/shared/protocol/wire";
-import { asStorageError } from "../storage/errors.ts";
 import { Drain } from "./drain.ts";
 import type { LinkPorts, LinkSettings } from "./ports.ts";
 
@@ -76,7 +75,11 @@ export class Conversation {
     this.#drain.wake();
   }
 
-  /** @throws MusterError of the `wire.` family for what cannot be understood; it changed nothing */
+  /**
+   * Takes a message of the control plane.
+   * @throws MusterError of the `wire.` family for what cannot be understood or served, of the `storage.` family for an
+   *   acknowledgement that cannot be stored; it changed nothing
+   */
   hear(topic: string, payload: Buffer): void {
     const { device } = this.#ports;
     if (topic === downTopic(device, "ack")) this.#acknowledge(decodeMessage(Ack, payload));
@@ -85,7 +88,7 @@ export class Conversation {
         throw new MusterError("wire.oversized", `The directive has ${payload.byteLength} bytes.`);
       if (payload.byteLength > 0) void this.#offer(payload);
     } else
-      throw new MusterError("wire.malformed", `This agent does not know messages on ${topic.slice(0, 200)}.`);
+      throw new MusterError("wire.unsupported", `This agent serves no messages on ${topic.slice(0, 200)}.`);
   }
 
   /** A directive that was not taken is asked for again over HTTPS. */
@@ -101,13 +104,9 @@ export class Conversation {
   }
 
   #acknowledge(ack: Ack): void {
-    try {
-      const taken = this.#ports.outbox.acknowledge(ack.outbox, ack.upTo);
-      if (taken === "trimmed") this.#drain.acknowledged(ack.upTo);
-      if (taken === "rotated") this.#drain.restart();
-    } catch (error) {
-      throw asStorageError(error);
-    }
+    const taken = this.#ports.outbox.acknowledge(ack.outbox, ack.upTo);
+    if (taken === "trimmed") this.#drain.acknowledged(ack.upTo);
+    if (taken === "rotated") this.#drain.restart();
   }
 
   #birth(): void {

@@ -63,13 +63,15 @@ export class DesiredPoll {
     const { upMs, downMs, random } = this.#options;
     const delay = pollDelay(this.#online && !this.#urgent ? upMs : downMs, this.#failures, random());
     this.#timer = setTimeout(() => {
+      const urgent = this.#urgent;
+      this.#urgent = false;
       this.#poll()
         .then(() => {
           this.#failures = 0;
-          this.#urgent = false;
         })
         .catch((error: unknown) => {
           this.#failures += 1;
+          this.#urgent ||= urgent;
           if (!this.#abort.signal.aborted) this.#options.failed(asMusterError(error));
         })
         .finally(() => this.#arm());

@@ -50,11 +50,11 @@ export class DeviceHttp {
 
   /**
    * Resolves when the response headers are there, whatever the status.
-   * @throws MusterError `request.unreachable`, `request.timeout` or of the `certificate.` family
+   * @throws MusterError `request.unreachable`, `request.timeout`, of the `certificate.` family, or what `tls` throws
    */
   async request(what: DeviceRequest): Promise<DeviceResponse> {
-    const url = new URL(what.path, this.#options.server());
     const agent = this.#agentForNow();
+    const url = new URL(what.path, this.#options.server());
     const timeoutMs = this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     return await new Promise((resolve, reject) => {
       let body: Readable | undefined;
@@ -103,6 +103,8 @@ export class DeviceHttp {
         keepAlive: true,
         maxSockets: MAX_SOCKETS,
         minVersion: "TLSv1.2",
+        // Said here, since NODE_TLS_REJECT_UNAUTHORIZED could otherwise say the contrary.
+        rejectUnauthorized: true,
         ...material,
       });
     }

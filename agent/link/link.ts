@@ -16,7 +16,7 @@ export interface LinkStatus {
   since: number;
   /** Why the last connection ended or failed. */
   lastError: { code: string; message: string } | null;
-  /** Messages from the control plane that could not be understood, since the start. */
+  /** Messages from the control plane that could not be understood or served, since the start. */
   misunderstood: number;
 }
 
@@ -151,6 +151,7 @@ export class Link {
     this.#step("connected");
     this.#poll.setOnline(true);
     this.#session.conversation.begin();
+    this.#ports.online();
   }
 
   #onLost(reason: MusterError): void {
@@ -168,8 +169,8 @@ export class Link {
     } catch (error) {
       const { code, message } = asMusterError(error);
       this.#misunderstood += 1;
-      this.#ports.log.warn({ code, reason: message, topic: topic.slice(0, 200) }, "a message was dropped");
-      this.#ports.notices.note(code, message);
+      if (this.#ports.notices.note(code, message))
+        this.#ports.log.warn({ code, reason: message, topic: topic.slice(0, 200) }, "a message was dropped");
     }
   }
 

@@ -1,6 +1,7 @@
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import { MusterError } from "@muster/shared/errors";
 import { downFilter, upTopic } from "@muster/shared/protocol/topics";
+import { MAX_PAYLOAD_BYTES } from "@muster/shared/protocol/wire";
 import mqttClient from "mqtt/lib/client";
 import type { TlsMaterial } from "./device-http.ts";
 import { asLinkError } from "./tls-errors.ts";
@@ -29,16 +30,22 @@ export interface SessionEvents {
 /** Silent keepalives after which the connection is given up, whatever the library believes. */
 const SILENT_KEEPALIVES = 3;
 
+/** Bytes without the end of a packet; MQTT.js would gather up to 256 MiB. Some packets may wait in a stream's buffer. */
+const MAX_UNPARSED_BYTES = 2 * MAX_PAYLOAD_BYTES;
+
 /** Opens the TLS stream for MQTT. @throws MusterError `settings.invalid` for anything but `mqtts:` */
 function openStream(url: string, tls: TlsMaterial) {
-  const { protocol, hostname, port } = new URL(url);
-  if (protocol !== "mqtts:") throw new MusterError("settings.invalid", `${url} is not an mqtts: URL.`);
+  if (!URL.canParse(url) || !url.startsWith("mqtts:"))
+    throw new MusterError("settings.invalid", `${url} is not an mqtts: URL.`);
+  const { hostname, port } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, "");
   return connectTls({
     host,
     port: Number(port || 8883),
     ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
     minVersion: "TLSv1.2",
+    // Said here, since NODE_TLS_REJECT_UNAUTHORIZED could otherwise say the contrary.
+    rejectUnauthorized: true,
     ...tls,
   });
 }
@@ -54,6 +61,8 @@ export class MqttSession {
   readonly #connectTimer: NodeJS.Timeout;
   readonly #watchdog: NodeJS.Timeout;
   #heardAt: number;
+  /** Bytes that came since the last whole packet. */
+  #unparsed = 0;
   #over = false;
 
   constructor(options: SessionOptions, events: SessionEvents) {
@@ -61,7 +70,7 @@ export class MqttSession {
     this.#events = events;
     this.#heardAt = options.monotonic();
     const silenceMs = options.keepaliveSeconds * 1000 * SILENT_KEEPALIVES;
-    this.#client = new mqttClient.default(() => openStream(options.url, options.tls), {
+    this.#client = new mqttClient.default(() => this.#guarded(openStream(options.url, options.tls)), {
       clientId: options.device,
       protocolVersion: 4,
       clean: true,
@@ -121,6 +130,7 @@ export class MqttSession {
     const { url, device, monotonic } = this.#options;
     client.on("packetreceive", () => {
       this.#heardAt = monotonic();
+      this.#unparsed = 0;
     });
     client.on("connect", () =>
       client.subscribe(downFilter(device), { qos: 1 }, (error, granted) => {
@@ -142,6 +152,19 @@ export class MqttSession {
     client.on("close", () =>
       this.#end(new MusterError("request.unreachable", `${url} closed the connection.`)),
     );
+  }
+
+  #guarded(stream: TLSSocket): TLSSocket {
+    return stream.on("data", (chunk: Buffer) => {
+      this.#unparsed += chunk.byteLength;
+      if (this.#unparsed > MAX_UNPARSED_BYTES)
+        this.#end(
+          new MusterError(
+            "wire.oversized",
+            `${this.#options.url} sent a packet beyond ${MAX_PAYLOAD_BYTES} bytes.`,
+          ),
+        );
+    });
   }
 
   #release(): void {

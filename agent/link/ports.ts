@@ -27,6 +27,8 @@ export interface LinkPorts {
   notices: Notices;
   facts: () => HardwareFacts;
   reported: () => ReportedState;
+  /** The control plane can be reached again. */
+  online: () => void;
   /** Takes a directive as it came; a bad one is refused and told by the taker, a `deferred` one is offered again. */
   offer: (directive: Uint8Array | string, source: "mqtt" | "https") => Promise<string>;
   /** Called once per heartbeat that is sent: counters are since the last call. */

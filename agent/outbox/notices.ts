@@ -19,13 +19,14 @@ export class Notices {
     this.#now = now;
   }
 
-  note(code: string, message: string): void {
+  /** @returns false when it was only counted */
+  note(code: string, message: string): boolean {
     const at = this.#now();
     const known = this.#told.get(code);
     // A clock that was set back must not silence a code for long.
     if (known && Math.abs(at - known.at) < this.#intervalMs) {
       known.leftOut += 1;
-      return;
+      return false;
     }
     const leftOut = known?.leftOut ? ` (and ${known.leftOut} more since the last one)` : "";
     this.#told.delete(code);
@@ -34,5 +35,6 @@ export class Notices {
     if (this.#told.size > MAX_CODES && oldest !== undefined) this.#told.delete(oldest);
     const text = message.slice(0, 900) + leftOut;
     this.#append([{ kind: "event", at, body: { code, message: text } }]);
+    return true;
   }
 }

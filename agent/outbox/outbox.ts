@@ -95,8 +95,8 @@ export class Outbox {
   }
 
   /**
-   * Forgets what is stored elsewhere. An acknowledgement for another outbox changes nothing. One beyond our
-   * last seq means that this database is older than what was sent from it (a restored disk image): the outbox
+   * Forgets what is stored elsewhere. An acknowledgement for another outbox changes nothing. One beyond what we
+   * gave out means that this database is older than what was sent from it (a restored disk image): the outbox
    * takes a new id, or new records would be taken for repeats of lost ones.
    */
   acknowledge(outboxId: string, upTo: number): Acknowledged {
@@ -154,7 +154,7 @@ export class Outbox {
   #trim(outboxId: string, upTo: number): Acknowledged {
     const state = this.#state();
     if (outboxId !== state.id) return "foreign";
-    if (upTo > state.last_seq) {
+    if (upTo > this.#handedOut) {
       this.#sql.setState.run({ ...state, id: this.#options.newId() });
       return "rotated";
     }

@@ -1,4 +1,5 @@
-import { existsSync, renameSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { MusterError } from "@muster/shared/errors";
 import Database from "better-sqlite3";
 import { asStorageError, isBroken } from "./errors.ts";
@@ -55,8 +56,13 @@ function openChecked(file: string): Database.Database {
   }
 }
 
-/** The log files go with the database: a fresh file beside an old WAL would be broken again. */
+/**
+ * The log files go with the database: a fresh file beside an old WAL would be broken again. Only the newest broken
+ * database is kept, since a disk that is dying breaks one after the other.
+ */
 function moveAside(file: string, now: number): string {
+  for (const name of readdirSync(dirname(file)))
+    if (name.startsWith(`${basename(file)}.broken-`)) rmSync(join(dirname(file), name));
   const suffix = `.broken-${new Date(now).toISOString().replaceAll(":", "")}`;
   for (const part of ["", "-wal", "-shm"])
     if (existsSync(file + part)) renameSync(file + part, `${file}${suffix}${part}`);
@@ -83,6 +89,8 @@ export function migrate(db: Database.Database, module: string, statements: reado
         "storage.newer",
         `The tables of ${module} have version ${version}; this program knows ${statements.length}.`,
       );
+    // A program that starts on a full disk has nothing to write here.
+    if (version === statements.length) return;
     for (const statement of statements.slice(version)) db.exec(statement);
     db.prepare("INSERT OR REPLACE INTO schema_version (module, version) VALUES (?, ?)").run(
       module,

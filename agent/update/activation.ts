@@ -4,6 +4,7 @@ import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { RunningComponent } from "@muster/shared/protocol/state";
 import { digestOfFile } from "./durable.ts";
 import { chosenModels, type InstalledRelease, type InstalledReleases } from "./installed.ts";
+import type { ProbationProgress } from "./journal-state.ts";
 import type { Deployment, InferencePort } from "./ports.ts";
 import type { ReleaseDirectories } from "./release-dir.ts";
 
@@ -27,6 +28,7 @@ export class Activation {
   readonly #ports: ActivationPorts;
   #candidate: { digest: string; prepared: object } | undefined;
   #inPlace: InPlace | undefined;
+  #probationBase: ProbationProgress | undefined;
 
   constructor(ports: ActivationPorts) {
     this.#ports = ports;
@@ -56,6 +58,7 @@ export class Activation {
     const { inference } = this.#ports;
     const candidate = this.#candidate;
     this.#candidate = undefined;
+    this.#probationBase = undefined;
     if (candidate && candidate.digest === release?.digest)
       try {
         await inference.serve(candidate.prepared);
@@ -96,6 +99,15 @@ export class Activation {
   isUnderWay(release: ReleaseRef | null): boolean {
     const { state, release: served } = this.#ports.inference.status();
     return this.proves(release) || (state === "starting" && served?.digest === release?.digest);
+  }
+
+  /**
+   * What was counted on probation before what is served was served. Counts stored since then are in those of the
+   * inference port, and must not count twice when the watch begins again.
+   */
+  probationBase(stored: ProbationProgress): ProbationProgress {
+    this.#probationBase ??= stored;
+    return { ...this.#probationBase, elapsedMs: stored.elapsedMs };
   }
 
   /** Everything that runs: models as the runner reports them, documents as they are on disk. */

@@ -128,7 +128,7 @@ async function watch(
   const hasModels = manifest.components.some(({ type }) => type === "model");
   const event = await watchProbation({
     rule: hasModels ? manifest.probation : { ...manifest.probation, minInferences: 0 },
-    before: attempt.progress,
+    before: activation.probationBase(attempt.progress),
     observed: () => inference.observed(),
     isProven: () => activation.proves(release),
     store: (progress, stableMs) => journal.note({ type: "sampled", progress, stableMs }),

@@ -81,9 +81,20 @@ export class UpdateEngine {
     const { journal, store, directories } = this.#context;
     await store.create();
     await adoptRunning({ ...this.#context, tell: (failure) => this.#tell(failure) });
-    journal.apply({ type: "started" });
+    this.#begin(journal);
     await directories.point(journal.state.active?.digest ?? null);
     this.#loop.start();
+  }
+
+  /** A disk that is full must not keep the device from serving; what a start means is found again by the next one. */
+  #begin(journal: Journal): void {
+    try {
+      journal.apply({ type: "started" });
+    } catch (error) {
+      if (!isMusterError(error, "storage.full")) throw error;
+      this.#ports.log.warn({ event: "update.unstored", code: error.code }, error.message);
+      journal.applyUnstored({ type: "started" });
+    }
   }
 
   /** Stops at the next safe point; what is served goes on being served. */
@@ -108,6 +119,11 @@ export class UpdateEngine {
   runnerChanged(): void {
     this.#loop.wake();
     this.#notify();
+  }
+
+  /** Has to be called when the control plane can be reached again: an update that waits for it goes on at once. */
+  retryNow(): void {
+    this.#loop.retryNow();
   }
 
   onChange(listener: () => void): void {

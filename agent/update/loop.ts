@@ -21,6 +21,8 @@ export class EffectLoop {
   #current = new AbortController();
   /** Ends the rest between two looks at the active release, and nothing that is being done. */
   #nap = new AbortController();
+  /** Ends the wait after a failed try. */
+  #patience = new AbortController();
   #stopped = false;
   #running: Promise<void> = Promise.resolve();
   /** Failed tries in a row of the present phase, and of serving the active release. */
@@ -46,6 +48,13 @@ export class EffectLoop {
 
   /** Looks at the active release now: something about it has changed. */
   wake(): void {
+    this.#nap.abort();
+  }
+
+  /** Tries again now what waits after a failure: its reason may be gone. The next waits are as long as before. */
+  retryNow(): void {
+    this.#activeRetryAt = Number.NEGATIVE_INFINITY;
+    this.#patience.abort();
     this.#nap.abort();
   }
 
@@ -90,7 +99,8 @@ export class EffectLoop {
       return;
     }
     const outcome = await perform(this.#context, signal);
-    if (outcome) await this.#take(outcome, signal);
+    // An order may come between the end of an effect and here: what was done was for the one before.
+    if (outcome && !signal.aborted) await this.#take(outcome, signal);
   }
 
   /** Stores the outcome; going back does not wait for a disk that is full. */
@@ -147,7 +157,11 @@ export class EffectLoop {
 
   async #wait(failures: number, signal: AbortSignal): Promise<void> {
     const { clock, random, settings } = this.#context;
-    await clock.sleep(fullJitter(failures, random(), settings), signal);
+    this.#patience = new AbortController();
+    await clock.sleep(
+      fullJitter(failures, random(), settings),
+      AbortSignal.any([signal, this.#patience.signal]),
+    );
   }
 
   #log(event: string, error: MusterError): void {

@@ -128,7 +128,7 @@ function stick(state: JournalState, attempt: Attempt, cause: Failure, now: numbe
   const reason = attempt.failure ? `${attempt.failure.message} ` : "";
   const failure = failureOf(
     "update.stuck",
-    `${reason}The previous release could not be restored: ${cause.message}`.slice(0, 1000),
+    `${reason}The previous release could not be restored: ${cause.message}`,
   );
   const ended = settle(
     state,

@@ -15,6 +15,12 @@ const rollBack = (code: ErrorCode, message: string): ProbationVerdict => ({
 
 const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`;
 
+/** A measured time, with more decimals only where one would not tell it from the limit. */
+function milliseconds(value: number, limit: number): string {
+  const digits = [1, 2, 3].find((count) => value.toFixed(count) !== limit.toFixed(count)) ?? 3;
+  return `${Number(value.toFixed(digits))} ms`;
+}
+
 /**
  * Judges a release on probation. Harm is looked for first and every limit is strict (`>`). Failures count
  * against the larger of what was seen and what must be seen, so that one early failure does not condemn a
@@ -39,7 +45,7 @@ export function judgeProbation(rule: ProbationRule, observed: Observed, elapsedM
   if (enough && p95Ms !== null && p95Ms > rule.maxP95Ms)
     return rollBack(
       "probation.latency",
-      `95 % of ${inferences} inferences took up to ${p95Ms} ms; ${rule.maxP95Ms} ms are allowed.`,
+      `95 % of ${inferences} inferences took up to ${milliseconds(p95Ms, rule.maxP95Ms)}; ${rule.maxP95Ms} ms are allowed.`,
     );
   if (!enough && overdue)
     return rollBack(

@@ -28,7 +28,13 @@ const REJECTING: ReadonlySet<string> = new Set<ErrorCode>([
 export const isBeforeActivation = (phase: AttemptPhase): boolean =>
   phase === "accepted" || phase === "fetching" || phase === "fetched" || phase === "staged";
 
-export const failureOf = (code: ErrorCode, message: string): Failure => ({ code, message });
+/** Longest message of a failure, characters: a journal with a longer one could not be read again. */
+const MAX_MESSAGE = 1000;
+
+export const failureOf = (code: ErrorCode, message: string): Failure => ({
+  code,
+  message: message.slice(0, MAX_MESSAGE),
+});
 
 export const record = (
   order: Order,

@@ -143,8 +143,22 @@ function manifestOf(bytes: Buffer, release: ReleaseRef): ReleaseManifest {
       "release.digest-mismatch",
       `The manifest says ${manifest.name} ${manifest.version} (${manifest.sequence}), the directive ${release.name} ${release.version} (${release.sequence}).`,
     );
-  const names = manifest.components.map(({ type, name }) => `${type} ${name}`);
-  if (new Set(names).size !== names.length)
-    throw new MusterError("release.manifest-invalid", "Two components have the same name.");
+  requireDistinct(
+    "components",
+    manifest.components.map(({ type, name }) => `${type} ${name}`),
+  );
+  for (const component of manifest.components)
+    if (component.type === "model")
+      requireDistinct(
+        `variants of ${component.name}`,
+        component.variants.map(({ id }) => id),
+      );
   return manifest;
+}
+
+/** @throws MusterError `release.manifest-invalid` */
+function requireDistinct(what: string, names: readonly string[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw new MusterError("release.manifest-invalid", `Two ${what} have the same name: ${twice}.`);
 }

@@ -1,6 +1,7 @@
-import { asMusterError, catalogue, type ErrorCode, isMusterError, MusterError } from "@muster/shared/errors";
+import { catalogue, type ErrorCode, isMusterError, MusterError } from "@muster/shared/errors";
 import type { Problem } from "@muster/shared/protocol/device-api";
 import type { FastifyError, FastifyInstance, FastifyReply } from "fastify";
+import { asStorageError } from "../storage/errors.ts";
 
 /** The error as an RFC 9457 problem document. Unforeseen errors keep their text in the log, not in the answer. */
 export function problemOf(error: MusterError): Problem {
@@ -38,7 +39,7 @@ function translated(error: FastifyError | Error): MusterError {
   if (known) return new MusterError(known, error.message);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new MusterError("request.invalid", error.message);
-  return asMusterError(error);
+  return asStorageError(error);
 }
 
 /** Answers with the problem document of the error. */

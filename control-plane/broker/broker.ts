@@ -4,7 +4,7 @@ import { asMusterError, MusterError } from "@muster/shared/errors";
 import { type DownChannel, downTopic, parseUpTopic, type UpChannel } from "@muster/shared/protocol/topics";
 import { MAX_PAYLOAD_BYTES } from "@muster/shared/protocol/wire";
 import { Aedes, type AuthenticateError, type Client, type ConnectPacket } from "aedes";
-import { commonNameOf } from "../enrollment/peer-certificate.ts";
+import { type PeerCertificate, peerCertificateOf } from "../enrollment/peer-certificate.ts";
 import type { ServerIdentity } from "../enrollment/server-identity.ts";
 import type { DeviceStatus } from "../fleet/types.ts";
 import { AcceptPace } from "./accept-pace.ts";
@@ -13,6 +13,8 @@ import { limitPackets } from "./packet-limit.ts";
 
 export interface BrokerPorts {
   statusOf(device: string): DeviceStatus | undefined;
+  /** Milliseconds since the epoch. */
+  now(): number;
   onMessage(device: string, channel: UpChannel, payload: Uint8Array): void;
   /** Undefined when more may come; otherwise resolves when there is room again. */
   room(): Promise<void> | undefined;
@@ -47,6 +49,7 @@ export class Broker {
   readonly #sockets = new Set<Socket>();
   readonly #clients = new Map<string, Client>();
   readonly #wills = new WeakMap<Client, ConnectPacket["will"]>();
+  readonly #certificates = new WeakMap<Client, PeerCertificate>();
 
   private constructor(identity: ServerIdentity, settings: BrokerSettings, ports: BrokerPorts) {
     this.#ports = ports;
@@ -76,7 +79,11 @@ export class Broker {
       },
     });
     this.#aedes.on("error" as "closed", (error?: unknown) => this.#ports.onError(asMusterError(error)));
-    this.#aedes.on("client", (client) => this.#clients.set(client.id, client));
+    this.#aedes.on("client", (client) => {
+      this.#clients.set(client.id, client);
+      // It may have been revoked between its CONNECT and now, when there was nothing to disconnect yet.
+      if (this.#ports.statusOf(client.id) !== "active") client.close();
+    });
     this.#aedes.on("clientDisconnect", (client) => {
       if (this.#clients.get(client.id) === client) this.#clients.delete(client.id);
     });
@@ -122,6 +129,8 @@ export class Broker {
       );
       this.#listener.listen(port, host, resolve);
     });
+    // A connection that cannot be accepted, for want of file descriptors say, must not end the process.
+    this.#listener.on("error", (error) => this.#ports.onError(asMusterError(error)));
     return this.#listener.address() as AddressInfo;
   }
 
@@ -179,10 +188,10 @@ export class Broker {
     const wait = this.#pace.admit(performance.now());
     if (wait === undefined) socket.destroy();
     else if (wait === 0) this.#tls.emit("connection", socket);
-    else
-      setTimeout(() => {
-        if (!socket.destroyed) this.#tls.emit("connection", socket);
-      }, wait);
+    else {
+      const timer = setTimeout(() => this.#tls.emit("connection", socket), wait);
+      socket.once("close", () => clearTimeout(timer));
+    }
   }
 
   #welcome(socket: TLSSocket): void {
@@ -194,7 +203,9 @@ export class Broker {
   }
 
   #refuseConnect(client: Client): AuthenticateError | undefined {
-    const commonName = commonNameOf(client.conn as TLSSocket);
+    const certificate = peerCertificateOf(client.conn as TLSSocket);
+    if (certificate) this.#certificates.set(client, certificate);
+    const commonName = certificate?.commonName;
     const status = commonName === undefined ? undefined : this.#ports.statusOf(commonName);
     const refusal = connectRefusal(client.id, commonName, status, this.#wills.get(client));
     if (!refusal) return undefined;
@@ -202,12 +213,18 @@ export class Broker {
     return Object.assign(new Error(refusal.message), { returnCode: NOT_AUTHORIZED });
   }
 
+  /** A session may outlive the certificate that it was opened with. */
+  #expiry(client: Client): MusterError | undefined {
+    const expiresAt = this.#certificates.get(client)?.expiresAt ?? 0;
+    return expiresAt > this.#ports.now() ? undefined : new MusterError("certificate.expired");
+  }
+
   #authorizePublish(
     client: Client | null,
     packet: { topic: string; qos: number; retain?: boolean; payload: string | Buffer },
     done: (error?: Error | null) => void,
   ): void {
-    const refusal = client ? publishRefusal(client.id, packet) : undefined;
+    const refusal = client ? (this.#expiry(client) ?? publishRefusal(client.id, packet)) : undefined;
     if (client && refusal) this.#ports.onViolation(client.id, refusal);
     const room = refusal ? undefined : this.#ports.room();
     if (room) void room.then(() => done());

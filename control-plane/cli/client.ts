@@ -21,6 +21,14 @@ async function problemOf(response: Response): Promise<MusterError> {
   return new MusterError("request.unreachable", `Something that is not Muster answered ${response.status}.`);
 }
 
+/** Why no answer came; OpenSSL's own words help nobody. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (!(cause instanceof Error)) return "";
+  const { code = "" } = cause as NodeJS.ErrnoException;
+  return code.startsWith("ERR_SSL") ? ": it does not speak https" : `: ${cause.message}`;
+}
+
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface CallOptions {
@@ -64,10 +72,13 @@ export class OperatorClient {
     } catch (cause) {
       if (cause instanceof Error && cause.name === "TimeoutError")
         throw new MusterError("request.timeout", `${this.url.origin} did not answer in time.`, { cause });
-      const reason = cause instanceof Error && cause.cause instanceof Error ? `: ${cause.cause.message}` : "";
-      throw new MusterError("request.unreachable", `${this.url.origin} cannot be reached${reason}.`, {
-        cause,
-      });
+      throw new MusterError(
+        "request.unreachable",
+        `${this.url.origin} cannot be reached${reasonOf(cause)}.`,
+        {
+          cause,
+        },
+      );
     }
     if (response.ok) return response;
     throw response.status === 404 && options.method === "HEAD"

@@ -19,7 +19,7 @@ export type Context = Static<typeof Context>;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-export const contextFile = (env: Environment): string =>
+const contextFile = (env: Environment): string =>
   join(env.XDG_CONFIG_HOME || join(env.HOME || homedir(), ".config"), "muster", "config.json");
 
 async function readContext(env: Environment): Promise<Context | undefined> {

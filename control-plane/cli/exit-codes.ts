@@ -14,6 +14,7 @@ Exit codes:
 
 const BY_CODE: Partial<Record<ErrorCode, number>> = {
   "settings.invalid": EXIT.usage,
+  "request.invalid": EXIT.usage,
   "request.not-found": EXIT.notFound,
   "request.unauthorized": EXIT.unreachable,
   "request.rate-limited": EXIT.unreachable,

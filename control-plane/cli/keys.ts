@@ -3,19 +3,26 @@ import { resolve } from "node:path";
 import { MusterError } from "@muster/shared/errors";
 import { canonicalJson } from "@muster/shared/trust/canonical-json";
 import { parseRoot } from "@muster/shared/trust/tuf";
+import { loadKeys, type OfflineKeys } from "../trust/offline-keys.ts";
 import type { Cli } from "./cli.ts";
 import { keysDirectory, rememberKeys } from "./context.ts";
 
 export const KEYS_OPTION = ["--keys <dir>", "directory of the offline keys; remembered"] as const;
 
 /** Directory of the offline keys, by option, environment or memory. @throws MusterError `trust.key-missing` */
-export async function requireKeys(cli: Cli, option: unknown): Promise<string> {
+async function requireKeys(cli: Cli, option: unknown): Promise<string> {
   const dir = await keysDirectory(cli.terminal.env, typeof option === "string" ? option : undefined);
   if (dir === undefined)
     throw new MusterError("trust.key-missing", "No key directory is known: name it with --keys DIR.");
-  const absolute = resolve(dir);
-  await rememberKeys(cli.terminal.env, absolute);
-  return absolute;
+  return resolve(dir);
+}
+
+/** The offline keys; their directory is remembered once they could be read. @throws MusterError `trust.key-missing` */
+export async function openKeys(cli: Cli, option: unknown): Promise<{ dir: string; keys: OfflineKeys }> {
+  const dir = await requireKeys(cli, option);
+  const keys = await loadKeys(dir);
+  await rememberKeys(cli.terminal.env, dir);
+  return { dir, keys };
 }
 
 /** SHA-256, base64url, of the signed part of a root: what a join token pins. */

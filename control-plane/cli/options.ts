@@ -41,6 +41,13 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** @throws MusterError `settings.invalid` */
+export function positiveNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new MusterError("settings.invalid", "The least is 1.");
+  return value;
+}
+
 /** Milliseconds of `90s`, `30m`, `12h` or `7d`. @throws MusterError `settings.invalid` */
 export function timeSpan(text: string): number {
   const millis = parseDuration(text);

@@ -1,5 +1,6 @@
 import { asMusterError } from "@muster/shared/errors";
 import { Command, CommanderError } from "commander";
+import { VERSION } from "../version.ts";
 import { Cli } from "./cli.ts";
 import { deviceCommands } from "./commands/device.ts";
 import { explainCommand } from "./commands/explain.ts";
@@ -37,6 +38,7 @@ export function buildProgram(terminal: Terminal): { program: Command; cli: Cli }
   const program = new Command("muster");
   program
     .description("Runs AI models on unattended edge boxes and changes what runs there safely.")
+    .version(VERSION, "--version", "say the version")
     .option("--json", "one JSON document on stdout, for scripts")
     .exitOverride()
     .configureOutput({
@@ -65,6 +67,10 @@ export function buildProgram(terminal: Terminal): { program: Command; cli: Cli }
 /** Runs one command line (without node and script) and answers its exit code; failures are told on stderr. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
   const { program, cli } = buildProgram(terminal);
+  // A reader that has seen enough (`muster ... | head`) is no failure.
+  terminal.stdout.on?.("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
   try {
     await program.parseAsync([...argv], { from: "user" });
     return cli.exitCode;

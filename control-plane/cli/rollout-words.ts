@@ -57,7 +57,7 @@ const shown = (value: number | null): string =>
   value === null ? "none yet" : `${Math.round(value * 10) / 10} %`;
 
 /** Gate values beside their thresholds. */
-export function gateLines({ gate }: RolloutResource): string[] {
+function gateLines({ gate }: RolloutResource): string[] {
   if (!gate) return [];
   const { numbers, thresholds } = gate;
   return [
@@ -76,7 +76,8 @@ export function describeRollout(rollout: RolloutResource, now: number, paint: Pa
     `  ${rollout.id}, ${started}${ended}`,
     ...(rollout.reason && rollout.reason !== rollout.gate?.reason ? [`  ${printable(rollout.reason)}`] : []),
     ...rollout.waveList.map(({ number, state, counts }) => {
-      const style: Style = counts.failed > 0 ? "red" : state === "open" ? "cyan" : "green";
+      const turned = counts.failed + counts.returning + counts.returned + counts.returnFailed > 0;
+      const style: Style = turned ? "red" : state === "open" ? "cyan" : "green";
       const progress = paint(style, bar(doneShare(counts), BAR));
       return `  wave ${String(number).padEnd(2)} ${progress} ${countsText(counts)} (${state})`;
     }),

@@ -3,7 +3,8 @@ import type { Environment } from "./context.ts";
 /** Where a command reads, writes and learns about its surroundings: the process, or a test. */
 export interface Terminal {
   readonly env: Environment;
-  readonly stdout: Pick<NodeJS.WriteStream, "write" | "isTTY" | "columns" | "rows">;
+  readonly stdout: Pick<NodeJS.WriteStream, "write" | "isTTY" | "columns" | "rows"> &
+    Partial<Pick<NodeJS.WriteStream, "on">>;
   readonly stderr: Pick<NodeJS.WriteStream, "write" | "isTTY" | "columns" | "rows">;
   now(): number;
 }

@@ -1,18 +1,13 @@
 import type { TLSSocket } from "node:tls";
 import { MusterError } from "@muster/shared/errors";
+import { type PeerCertificate, peerCertificateOf } from "../enrollment/peer-certificate.ts";
 import type { DeviceStatus } from "../fleet/types.ts";
-
-interface Peer {
-  device: string;
-  /** End of its certificate, milliseconds since the epoch. */
-  expiresAt: number;
-}
 
 /** Tells which device speaks over a connection, and cuts the connections of a device that is put out. */
 export class ClientCertificates {
   readonly #statusOf: (device: string) => DeviceStatus | undefined;
   readonly #now: () => number;
-  readonly #peers = new WeakMap<TLSSocket, Peer>();
+  readonly #peers = new WeakMap<TLSSocket, PeerCertificate>();
   readonly #sockets = new Map<string, Set<TLSSocket>>();
 
   constructor(statusOf: (device: string) => DeviceStatus | undefined, now: () => number) {
@@ -25,11 +20,11 @@ export class ClientCertificates {
     const peer = this.#peers.get(socket) ?? this.#identify(socket);
     // A connection may outlive the certificate that it was opened with.
     if (peer.expiresAt <= this.#now()) throw new MusterError("certificate.expired");
-    const status = this.#statusOf(peer.device);
+    const status = this.#statusOf(peer.commonName);
     if (status === "revoked") throw new MusterError("certificate.revoked");
     if (status === undefined)
-      throw new MusterError("certificate.invalid", `${peer.device} is no device of this fleet.`);
-    return peer.device;
+      throw new MusterError("certificate.invalid", `${peer.commonName} is no device of this fleet.`);
+    return peer.commonName;
   }
 
   /** Ends the open connections of a device, downloads included. */
@@ -37,18 +32,16 @@ export class ClientCertificates {
     for (const socket of this.#sockets.get(device) ?? []) socket.destroy();
   }
 
-  #identify(socket: TLSSocket): Peer {
-    const certificate = socket.getPeerCertificate();
-    if (!certificate?.subject)
-      throw new MusterError("certificate.invalid", "This address asks for a client certificate.");
+  #identify(socket: TLSSocket): PeerCertificate {
+    const peer = peerCertificateOf(socket);
+    if (!peer) throw new MusterError("certificate.invalid", "This address asks for a client certificate.");
     if (!socket.authorized) {
       const reason = String(socket.authorizationError);
       if (reason.includes("CERT_HAS_EXPIRED")) throw new MusterError("certificate.expired");
       throw new MusterError("certificate.invalid", `The client certificate is not accepted: ${reason}.`);
     }
-    const peer = { device: String(certificate.subject.CN), expiresAt: Date.parse(certificate.valid_to) };
     this.#peers.set(socket, peer);
-    this.#remember(peer.device, socket);
+    this.#remember(peer.commonName, socket);
     return peer;
   }
 

@@ -36,6 +36,7 @@ export interface DeviceApiSettings {
   port: number;
   bodyLimit: number;
   enrollmentsPerMinute: number;
+  maxConnections: number;
   handshakeTimeoutMs: number;
 }
 
@@ -71,7 +72,10 @@ export class DeviceApi {
       logController: new LogController({ disableRequestLogging: true }),
       ...(ports.logger ? { loggerInstance: ports.logger } : {}),
     }) as unknown as FastifyInstance;
-    ports.identity.onRenewed((context) => (app.server as unknown as HttpsServer).setSecureContext(context));
+    const server = app.server as unknown as HttpsServer;
+    server.maxConnections = settings.maxConnections;
+    server.on("error", (error) => app.log.error({ err: error }, "a connection could not be accepted"));
+    ports.identity.onRenewed((context) => server.setSecureContext(context));
     app.decorateRequest("device", "");
     answerProblems(app);
     app.setNotFoundHandler(async (request, reply) =>

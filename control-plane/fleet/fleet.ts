@@ -41,17 +41,18 @@ export class Fleet {
       throw new MusterError("request.invalid", `A page has 1 to ${MAX_LIMIT} devices, not ${limit}.`);
     let after = query.cursor === undefined ? undefined : readCursor(query.cursor);
     const items: DeviceSummary[] = [];
+    // Liveness is not in the database: where it filters, many rows may have to be read for one.
+    const size = query.liveness === undefined ? limit + 1 : MAX_LIMIT + 1;
     for (;;) {
-      const rows = await selectPage(this.#stores.control, query, after, limit + 1);
+      const rows = await selectPage(this.#stores.control, query, after, size);
       for (const row of rows) {
-        const device = summaryOf(row, this.#liveOf(row.id));
-        if (query.liveness !== undefined && device.liveness !== query.liveness) continue;
+        const live = this.#liveOf(row.id);
+        if (query.liveness !== undefined && live.liveness !== query.liveness) continue;
         if (items.length === limit) return { items, next: cursorOf(items.at(-1)) };
-        items.push(device);
+        items.push(summaryOf(row, live));
       }
       const last = rows.at(-1);
-      // Liveness is not in the database: where it filters, more rows may have to be read.
-      if (rows.length <= limit || !last) return { items, next: null };
+      if (rows.length < size || !last) return { items, next: null };
       after = [last.site, last.name];
     }
   }

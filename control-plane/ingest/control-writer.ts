@@ -32,10 +32,12 @@ export class ControlWriter {
     this.#birth = db.prepare(
       "UPDATE devices SET hardware = ?, hardware_class = ?, agent_version = ? WHERE id = ?",
     );
-    // An attempt that has an outcome is over: what comes later about it repeats or reorders the past.
+    // An attempt that has an outcome is over: what comes later about it repeats or reorders the past. A device
+    // has no more attempts than directives were issued for it: it cannot fill the table that rollouts read.
     this.#update = db.prepare(
       `INSERT INTO device_updates (device, generation, rollout, release, phase, outcome, failure, started_at, at)
-       VALUES (@device, @generation, @rollout, @release, @phase, @outcome, @failure, @at, @at)
+       SELECT id, @generation, @rollout, @release, @phase, @outcome, @failure, @at, @at
+       FROM devices WHERE id = @device AND generation >= @generation
        ON CONFLICT (device, generation) DO UPDATE SET
          rollout = excluded.rollout, release = excluded.release, phase = excluded.phase,
          outcome = excluded.outcome, failure = excluded.failure, at = excluded.at

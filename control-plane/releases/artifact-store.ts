@@ -13,7 +13,7 @@ export interface ArtifactStoreSettings {
   maxArtifactBytes: number;
 }
 
-export const ARTIFACT_STORE_DEFAULTS: ArtifactStoreSettings = { maxArtifactBytes: 4 * 1024 ** 3 };
+const ARTIFACT_STORE_DEFAULTS: ArtifactStoreSettings = { maxArtifactBytes: 4 * 1024 ** 3 };
 
 export interface StoredArtifact {
   digest: Digest;
@@ -54,10 +54,11 @@ export class ArtifactStore {
    * Stores a stream under its digest: written aside, flushed, checked, then renamed, so that a file in the store
    * is always whole. An artifact that is there already is left as it is and the stream is not read.
    * @param hex 64 hex digits that the content must have
+   * @param announced size that the sender tells beforehand, bytes: too large a one is refused unread
    * @throws MusterError `request.invalid`, `artifact.corrupted` (another digest), `artifact.too-large`,
    * `download.interrupted` (the stream broke) or `storage.full`; nothing of the upload is kept then
    */
-  async put(hex: string, content: Readable): Promise<StoredArtifact> {
+  async put(hex: string, content: Readable, announced = 0): Promise<StoredArtifact> {
     if (!HEX.test(hex)) throw new MusterError("request.invalid", "An artifact is named by 64 hex digits.");
     const digest: Digest = `sha256:${hex}`;
     const existing = await this.size(hex);
@@ -65,6 +66,7 @@ export class ArtifactStore {
       content.resume();
       return { digest, size: existing, created: false };
     }
+    this.#requireSize(announced);
     this.#uploads += 1;
     const temporary = join(this.#incoming, `${hex}.${process.pid}.${this.#uploads}`);
     try {
@@ -100,16 +102,20 @@ export class ArtifactStore {
     return createReadStream(join(this.#dir, hex), range);
   }
 
+  #requireSize(size: number): void {
+    const limit = this.#settings.maxArtifactBytes;
+    if (size > limit)
+      throw new MusterError("artifact.too-large", `An artifact may have ${limit} bytes at most.`);
+  }
+
   async #write(file: string, content: Readable): Promise<{ hex: string; size: number }> {
     const hash = createHash("sha256");
-    const limit = this.#settings.maxArtifactBytes;
     let size = 0;
     const handle = await open(file, "wx", 0o644);
     try {
       for await (const chunk of brokenAs(content)) {
         size += chunk.byteLength;
-        if (size > limit)
-          throw new MusterError("artifact.too-large", `An artifact may have ${limit} bytes at most.`);
+        this.#requireSize(size);
         hash.update(chunk);
         await handle.writeFile(chunk);
       }

@@ -15,6 +15,7 @@ import { parseJson, validate } from "@muster/shared/protocol/validate";
 import { canonicalJson } from "@muster/shared/trust/canonical-json";
 import { hexOf, sha256 } from "@muster/shared/trust/digest";
 import type { TargetEntry } from "@muster/shared/trust/tuf";
+import { requireDistinct } from "./manifest-rules.ts";
 
 /** A file to upload. */
 export interface PackagedFile {
@@ -93,6 +94,7 @@ export async function packageRelease(
     },
     "release.manifest-invalid",
   );
+  requireDistinct(manifest);
   const text = canonicalJson(manifest);
   const target = {
     path: releaseTarget(spec.name, spec.version),

@@ -11,6 +11,7 @@ import type { QuarantinesTable, ReleasesTable } from "../storage/tables/releases
 import { type ControlTransaction, inTransaction } from "../storage/transaction.ts";
 import type { TrustRepository } from "../trust/repository.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
+import { requireDistinct } from "./manifest-rules.ts";
 import { requireEntries } from "./targets-rules.ts";
 import { type ReleaseView, releaseView } from "./views.ts";
 
@@ -173,21 +174,6 @@ export class ReleaseRegistry {
           `${name} (${digest}) has ${stored} bytes; the manifest says ${size}.`,
         );
     }
-  }
-}
-
-/** Components, and variants within a model, are told apart by name. */
-function requireDistinct(manifest: ReleaseManifest): void {
-  const twice = (names: string[]) => names.find((name, index) => names.indexOf(name) !== index);
-  const component = twice(manifest.components.map(({ type, name }) => `${type} ${name}`));
-  if (component) throw new MusterError("release.manifest-invalid", `The ${component} is there twice.`);
-  for (const each of manifest.components) {
-    const variant = each.type === "model" ? twice(each.variants.map(({ id }) => id)) : undefined;
-    if (variant)
-      throw new MusterError(
-        "release.manifest-invalid",
-        `The variant ${variant} of model ${each.name} is there twice.`,
-      );
   }
 }
 

@@ -2,8 +2,15 @@ import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import { countDevices, situationOf } from "./counts.ts";
 import { appraise, hasBegun } from "./evidence.ts";
 import { type GateView, judgeGate, successHolds } from "./gate.ts";
-import type { DeviceRecord, FactsOf, Rollout, RolloutProgress } from "./model.ts";
+import {
+  type DeviceRecord,
+  type FactsOf,
+  OPEN_STATUSES,
+  type Rollout,
+  type RolloutProgress,
+} from "./model.ts";
 import type { DeviceCounts } from "./views.ts";
+import { counted } from "./words.ts";
 
 /** One device that gets a newer directive. */
 export interface Instruction {
@@ -122,12 +129,12 @@ class Step {
   appraiseAll(): void {
     const over = this.#progress.endedAt !== null;
     this.#devices = this.#devices.map((record) => {
-      if (over && !["told", "returning", "return-failed"].includes(record.status)) return record;
+      if (over && !OPEN_STATUSES.includes(record.status)) return record;
       const next = appraise(this.#rollout, record, this.#factsOf(record.device), this.#now);
       if (next.status === "failed" && record.status !== "failed")
         this.#event(
           "device-failed",
-          `${next.device} at ${next.site} failed (${next.outcome}): ${next.failure?.message ?? "no reason was given"}`,
+          `${next.name} at ${next.site} failed (${next.outcome}): ${next.failure?.message ?? "no reason was given"}`,
           {},
         );
       return isSame(record, next) ? record : next;
@@ -199,10 +206,10 @@ class Step {
     const counts = countDevices(this.#devices, this.#factsOf);
     const away = counts.returning + counts.offline;
     const stuck = counts.returnFailed > 0 ? ` ${counts.returnFailed} could not go back.` : "";
-    const rest = away > 0 ? ` ${away} cannot be reached; their directive waits for them.` : "";
+    const rest = away > 0 ? ` ${away} cannot be reached; the directive waits.` : "";
     this.#event(
       end,
-      `${counts.returned} devices are back on their previous release.${stuck}${rest}`,
+      `${counted(counts.returned, "device")} ${counts.returned === 1 ? "is" : "are"} back on the previous release.${stuck}${rest}`,
       numbersOf(counts),
     );
   }
@@ -242,10 +249,13 @@ class Step {
       return;
     }
     this.#progress = { ...this.#progress, state: "completed", reason: null, endedAt: this.#now };
-    const away = counts.offline > 0 ? ` ${counts.offline} are offline; their directive waits for them.` : "";
+    const away =
+      counts.offline > 0
+        ? ` ${counts.offline} ${counts.offline === 1 ? "is" : "are"} offline; the directive waits.`
+        : "";
     this.#event(
       "completed",
-      `${counts.succeeded} of ${counts.total} devices run the release, ${counts.failed} failed.${away}`,
+      `${counts.succeeded} of ${counted(counts.total, "device")} ${counts.succeeded === 1 ? "runs" : "run"} the release, ${counts.failed} failed.${away}`,
       numbersOf(counts),
     );
   }
@@ -260,11 +270,15 @@ class Step {
     };
     const members = this.#devices.filter((record) => record.wave === wave);
     const sites = new Set(members.map(({ site }) => site)).size;
-    this.#event("wave-opened", `Wave ${wave + 1} begins: ${members.length} devices at ${sites} sites.`, {
-      wave: wave + 1,
-      devices: members.length,
-      sites,
-    });
+    this.#event(
+      "wave-opened",
+      `Wave ${wave + 1} begins: ${counted(members.length, "device")} at ${counted(sites, "site")}.`,
+      {
+        wave: wave + 1,
+        devices: members.length,
+        sites,
+      },
+    );
   }
 
   #event(kind: string, sentence: string, numbers: Record<string, number>): void {

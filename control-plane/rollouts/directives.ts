@@ -6,7 +6,7 @@ import type { SigningKey } from "@muster/shared/trust/ed25519";
 import type { ControlTransaction } from "../storage/transaction.ts";
 
 /** How long a directive may be taken up, milliseconds. */
-export const DIRECTIVE_VALIDITY = 30 * 86_400_000;
+const DIRECTIVE_VALIDITY = 30 * 86_400_000;
 
 export interface IssuedDirective {
   device: string;

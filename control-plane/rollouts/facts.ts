@@ -3,6 +3,7 @@ import type { ReportedState } from "@muster/shared/protocol/state";
 import type { Directive } from "@muster/shared/trust/directive";
 import type { Kysely } from "kysely";
 import type { ControlTables } from "../storage/tables/index.ts";
+import type { RolloutDeviceStatus } from "../storage/tables/rollouts.ts";
 import type { Attempt, DeviceFacts, FactsOf } from "./model.ts";
 import type { LivenessPort } from "./ports.ts";
 
@@ -15,28 +16,41 @@ const UNKNOWN: DeviceFacts = {
   attempts: [],
 };
 
-/** Everything known now of the devices of a rollout, in two queries. */
+/** Everything known now of the devices of a rollout, or of those of some statuses, in two queries. */
 export async function readFacts(
   db: Kysely<ControlTables>,
   rollout: string,
   liveness: LivenessPort,
+  statuses?: readonly RolloutDeviceStatus[],
 ): Promise<FactsOf> {
-  const devices = await db
+  const members = db
     .selectFrom("rollout_devices")
-    .innerJoin("devices", "devices.id", "rollout_devices.device")
-    .select(["devices.id", "devices.status", "devices.directive", "devices.reported"])
+    .select("rollout_devices.device")
     .where("rollout_devices.rollout", "=", rollout)
+    .$if(statuses !== undefined, (query) => query.where("rollout_devices.status", "in", statuses ?? []));
+  const devices = await db
+    .selectFrom("devices")
+    .select(["id", "status", "directive", "reported"])
+    .where("id", "in", members)
     .execute();
   const updates = await db
     .selectFrom("device_updates")
     .select(["device", "generation", "release", "outcome", "failure"])
     .where("rollout", "=", rollout)
+    .where("device", "in", members)
     .execute();
   const attempts = new Map<string, Attempt[]>();
   for (const { device, generation, release, outcome, failure } of updates) {
     const digest = release === null ? null : ((JSON.parse(release) as ReleaseRef | null)?.digest ?? null);
-    const attempt = { generation, digest, outcome, failure: failure && (JSON.parse(failure) as Failure) };
-    attempts.set(device, [...(attempts.get(device) ?? []), attempt as Attempt]);
+    const attempt: Attempt = {
+      generation,
+      digest,
+      outcome,
+      failure: failure === null ? null : (JSON.parse(failure) as Failure),
+    };
+    const former = attempts.get(device);
+    if (former) former.push(attempt);
+    else attempts.set(device, [attempt]);
   }
   const facts = new Map<string, DeviceFacts>();
   for (const { id, status, directive, reported } of devices) {

@@ -1,5 +1,6 @@
 import type { GatePlan } from "./plan.ts";
 import type { DeviceCounts } from "./views.ts";
+import { counted } from "./words.ts";
 
 /** Where the gate of a wave stands, with the numbers and thresholds that say why. */
 export interface GateView {
@@ -87,7 +88,7 @@ export function judgeGate(input: GateInput): GateView {
   const failure = tooManyErrors(`Wave ${number}`, wave, plan) ?? tooManyErrors("The rollout", all, plan);
   if (failure) return view("violated", failure);
   if (holds && soaked >= plan.soakSeconds)
-    return view("met", `Wave ${number}: ${wave.succeeded} of ${ended} devices succeeded.`);
+    return view("met", `Wave ${number}: ${wave.succeeded} of ${counted(ended, "device")} succeeded.`);
   if (holds)
     return view(
       "inconclusive",
@@ -100,13 +101,13 @@ export function judgeGate(input: GateInput): GateView {
   if (unsettled > 0 || (wave.offline > 0 && !overdue))
     return view(
       "inconclusive",
-      `Wave ${number}: ${ended} of ${wave.total} devices have a known end; ${unsettled} at work, ${wave.offline} offline.`,
+      `Wave ${number}: ${ended} of ${counted(wave.total, "device")} ${ended === 1 ? "has" : "have"} a known end; ${unsettled} at work, ${wave.offline} offline.`,
       "evidence",
     );
   return view(
     "inconclusive",
     ended < needed
-      ? `Wave ${number} ended with ${ended} known ends; its gate asks for ${needed}, and ${wave.offline} devices are offline.`
+      ? `Wave ${number} ended with ${counted(ended, "known end")}; its gate asks for ${needed}, and ${counted(wave.offline, "device")} ${wave.offline === 1 ? "is" : "are"} offline.`
       : `Wave ${number} ended with ${rounded(percent(wave.succeeded, ended))} success; its gate asks for ${rounded(plan.success.minPercent)}.`,
   );
 }
@@ -117,5 +118,5 @@ function tooManyErrors(scope: string, counts: DeviceCounts, plan: GatePlan): str
   if (ended < Math.min(plan.error.minDevices, told)) return undefined;
   const share = percent(counts.failed, ended);
   if (share <= plan.error.maxPercent) return undefined;
-  return `${scope}: ${counts.failed} of ${ended} devices with a known end failed (${rounded(share)}); at most ${rounded(plan.error.maxPercent)} may.`;
+  return `${scope}: ${counts.failed} of ${counted(ended, "device")} with a known end failed (${rounded(share)}); at most ${rounded(plan.error.maxPercent)} may.`;
 }

@@ -8,6 +8,8 @@ import type { RolloutPlan } from "./plan.ts";
 /** One device of a rollout as stored; see `RolloutDevicesTable`. */
 export interface DeviceRecord {
   device: string;
+  /** What people call it. */
+  name: string;
   site: string;
   hardwareClass: string;
   wave: number;
@@ -21,6 +23,9 @@ export interface DeviceRecord {
   outcome: string | null;
   failure: Failure | null;
 }
+
+/** Statuses that late evidence may still move once the rollout has ended. */
+export const OPEN_STATUSES: readonly RolloutDeviceStatus[] = ["told", "returning", "return-failed"];
 
 /** What the engine keeps of a rollout from one tick to the next. Times in milliseconds since the epoch. */
 export interface RolloutProgress {

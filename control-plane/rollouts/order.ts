@@ -31,7 +31,11 @@ export function spreadOrder<T extends Placed>(devices: readonly T[], seed: numbe
   const random = generator(seed);
   const sites = new Map<string, T[]>();
   const sorted = devices.toSorted((a, b) => (a.device < b.device ? -1 : 1));
-  for (const device of sorted) sites.set(device.site, [...(sites.get(device.site) ?? []), device]);
+  for (const device of sorted) {
+    const there = sites.get(device.site);
+    if (there) there.push(device);
+    else sites.set(device.site, [device]);
+  }
   const names = shuffle([...sites.keys()].sort(), random);
   const queues = names.map((site) => shuffle(sites.get(site) ?? [], random));
   const longest = Math.max(0, ...queues.map((queue) => queue.length));

@@ -97,11 +97,11 @@ function waveState({ wave: open, state }: Rollout, wave: number): WaveView["stat
 
 function failuresOf(records: readonly DeviceRecord[]): RolloutView["failures"] {
   const byCode = new Map<string, { devices: number; example: string }>();
-  for (const { failure, device } of records) {
+  for (const { failure, name, site } of records) {
     if (!failure) continue;
     const seen = byCode.get(failure.code);
     if (seen) seen.devices += 1;
-    else byCode.set(failure.code, { devices: 1, example: `${device}: ${failure.message}` });
+    else byCode.set(failure.code, { devices: 1, example: `${name} at ${site}: ${failure.message}` });
   }
   return [...byCode]
     .map(([code, { devices, example }]) => ({ code, devices, example }))

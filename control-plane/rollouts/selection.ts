@@ -6,6 +6,7 @@ import { chooseVariant } from "@muster/shared/protocol/variants";
 import type { RolloutPlan } from "./plan.ts";
 import { matches, parseSelector, type SelectorSubject } from "./selector.ts";
 import type { ExclusionReason } from "./views.ts";
+import { counted } from "./words.ts";
 
 /** A device as a plan looks at it. */
 export interface Candidate extends SelectorSubject {
@@ -97,19 +98,19 @@ export function requireTargets(selection: Selection, starting: boolean): void {
   if (first)
     throw new MusterError(
       "release.quarantined",
-      `${first.sentence} ${quarantined.length} of the devices selected are of a class in quarantine; leave them out by the selector, or force it.`,
+      `${first.sentence} That holds for ${counted(quarantined.length, "selected device")}: leave them out by the selector, or force it.`,
     );
   if (starting && busy[0])
     throw new MusterError(
       "request.conflict",
-      `${busy[0].sentence} ${busy.length} of the devices selected are in another rollout: wait for its end or leave them out.`,
+      `${busy[0].sentence} Other rollouts have ${counted(busy.length, "selected device")}: wait for the end or leave them out.`,
     );
   if (targets.length === 0 && (busy.length === 0 || starting))
     throw new MusterError(
       "rollout.no-targets",
       matched === 0
         ? "The selector matches no device."
-        : `The selector matches ${matched} devices and none of them can take part: ${summary(excluded)}.`,
+        : `The selector matches ${counted(matched, "device")}, none of which can take part: ${summary(excluded)}.`,
     );
 }
 

@@ -21,6 +21,7 @@ import type {
   SelectionView,
 } from "./views.ts";
 import { shareOut, type WaveMember } from "./waves.ts";
+import { counted } from "./words.ts";
 
 export interface RolloutServiceSettings {
   db: Kysely<ControlTables>;
@@ -104,7 +105,7 @@ export class RolloutService {
         ended_at: null,
       };
       await tx.insertInto("rollouts").values(row).execute();
-      const sentence = `The rollout to ${ref.name} ${ref.version} was planned for ${selection.targets.length} devices.`;
+      const sentence = `The rollout to ${ref.name} ${ref.version} was planned for ${counted(selection.targets.length, "device")}.`;
       await addEvents(
         tx,
         id,
@@ -140,8 +141,9 @@ export class RolloutService {
       const devices = members.length;
       const sites = new Set(members.map(({ target }) => target.site)).size;
       const waves = (members.at(-1)?.wave ?? 0) + 1;
-      const left = selection.excluded.length > 0 ? `; ${selection.excluded.length} are left out` : "";
-      const sentence = `The rollout starts: ${devices} devices at ${sites} sites in ${waves} waves${left}.`;
+      const left =
+        selection.excluded.length > 0 ? `; ${counted(selection.excluded.length, "device")} left out` : "";
+      const sentence = `The rollout starts: ${counted(devices, "device")} at ${counted(sites, "site")} in ${counted(waves, "wave")}${left}.`;
       const numbers = { devices, sites, waves, excluded: selection.excluded.length };
       await addEvents(tx, id, [{ kind: "started", sentence, numbers }], now);
     });

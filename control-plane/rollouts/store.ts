@@ -3,7 +3,7 @@ import { ReleaseManifest } from "@muster/shared/protocol/release";
 import { parseJson } from "@muster/shared/protocol/validate";
 import type { Kysely } from "kysely";
 import type { ControlTables } from "../storage/tables/index.ts";
-import type { RolloutDevicesTable, RolloutsTable } from "../storage/tables/rollouts.ts";
+import type { RolloutDeviceStatus, RolloutDevicesTable, RolloutsTable } from "../storage/tables/rollouts.ts";
 import type { ControlTransaction } from "../storage/transaction.ts";
 import type { Decision, RolloutEvent } from "./decide.ts";
 import type { GateView } from "./gate.ts";
@@ -17,8 +17,9 @@ export const releaseOf = (row: Pick<RolloutsTable, "release">): ReleaseRef =>
   JSON.parse(row.release) as ReleaseRef;
 export const planOf = (row: Pick<RolloutsTable, "plan">): RolloutPlan => JSON.parse(row.plan) as RolloutPlan;
 
-export const recordOf = (row: RolloutDevicesTable): DeviceRecord => ({
+const recordOf = (row: RolloutDevicesTable & { name: string }): DeviceRecord => ({
   device: row.device,
+  name: row.name,
   site: row.site,
   hardwareClass: row.hardware_class,
   wave: row.wave,
@@ -33,8 +34,12 @@ export const recordOf = (row: RolloutDevicesTable): DeviceRecord => ({
   failure: parsed<Failure>(row.failure),
 });
 
-/** A rollout whole, as the engine takes it. */
-export async function loadRollout(db: Kysely<ControlTables>, row: RolloutsTable): Promise<Rollout> {
+/** A rollout as the engine takes it: whole, or with the devices of some statuses only. */
+export async function loadRollout(
+  db: Kysely<ControlTables>,
+  row: RolloutsTable,
+  statuses?: readonly RolloutDeviceStatus[],
+): Promise<Rollout> {
   const release = releaseOf(row);
   const { manifest } = await db
     .selectFrom("releases")
@@ -43,8 +48,11 @@ export async function loadRollout(db: Kysely<ControlTables>, row: RolloutsTable)
     .executeTakeFirstOrThrow();
   const devices = await db
     .selectFrom("rollout_devices")
-    .selectAll()
+    .innerJoin("devices", "devices.id", "rollout_devices.device")
+    .selectAll("rollout_devices")
+    .select("devices.name")
     .where("rollout", "=", row.id)
+    .$if(statuses !== undefined, (query) => query.where("rollout_devices.status", "in", statuses ?? []))
     .orderBy("position")
     .execute();
   return {

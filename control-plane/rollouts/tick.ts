@@ -3,10 +3,11 @@ import type { Kysely } from "kysely";
 import type { ControlTables } from "../storage/tables/index.ts";
 import type { RolloutsTable } from "../storage/tables/rollouts.ts";
 import { type ControlTransaction, inTransaction } from "../storage/transaction.ts";
+import { ACTIVE_STATES } from "./candidates.ts";
 import { changesNothing, type Decision, type DecisionLimits, decide } from "./decide.ts";
 import type { Directives, IssuedDirective } from "./directives.ts";
 import { readFacts } from "./facts.ts";
-import type { Rollout } from "./model.ts";
+import { OPEN_STATUSES, type Rollout } from "./model.ts";
 import type { LivenessPort, PublishDown, RolloutLog } from "./ports.ts";
 import { addEvents, addQuarantine, loadRollout, saveProgress, saveRecord } from "./store.ts";
 
@@ -21,8 +22,8 @@ export interface RolloutTickSettings {
   limits?: DecisionLimits;
 }
 
-/** Bounds how long one transaction keeps everything else waiting: each directive is signed within it. */
-const DEFAULT_LIMITS: DecisionLimits = { instructionsPerTick: 1000 };
+/** Bounds how long one transaction keeps everything else waiting: a directive costs half a millisecond in it. */
+const DEFAULT_LIMITS: DecisionLimits = { instructionsPerTick: 250 };
 const RENEWAL_INTERVAL = 3_600_000;
 
 /**
@@ -40,9 +41,8 @@ export class RolloutTick {
     this.#settings = settings;
   }
 
-  /** Publishes again what a crash may have kept from going out, then ticks every `intervalMs` milliseconds. */
-  async start(intervalMs: number): Promise<void> {
-    await this.republish();
+  /** Ticks every `intervalMs` milliseconds. What a crash kept from going out, `restoreDirectives` publishes. */
+  start(intervalMs: number): void {
     this.#timer = setInterval(() => void this.run(), intervalMs);
   }
 
@@ -57,22 +57,6 @@ export class RolloutTick {
       this.#running = undefined;
     });
     await this.#running;
-  }
-
-  /** Publishes the directives of all devices in rollouts under way once more: retained, so nothing is doubled. */
-  async republish(): Promise<void> {
-    const rows = await this.#settings.db
-      .selectFrom("rollout_devices")
-      .innerJoin("rollouts", "rollouts.id", "rollout_devices.rollout")
-      .innerJoin("devices", "devices.id", "rollout_devices.device")
-      .select(["devices.id", "devices.generation", "devices.directive"])
-      .where("rollouts.state", "in", ["running", "paused", "aborting", "reverting"])
-      .where("rollout_devices.status", "!=", "waiting")
-      .where("devices.status", "=", "active")
-      .execute();
-    for (const { id, generation, directive } of rows)
-      if (directive !== null) this.#unpublished.set(id, { device: id, generation, text: directive });
-    await this.#publish();
   }
 
   async #tick(): Promise<void> {
@@ -96,16 +80,13 @@ export class RolloutTick {
       .select("id")
       .where((where) =>
         where.or([
-          where("state", "in", ["running", "paused", "aborting", "reverting"]),
+          where("state", "in", [...ACTIVE_STATES]),
           where.and([
             where("state", "in", ["completed", "aborted", "reverted"]),
             where(
               "id",
               "in",
-              where
-                .selectFrom("rollout_devices")
-                .select("rollout")
-                .where("status", "in", ["told", "returning", "return-failed"]),
+              where.selectFrom("rollout_devices").select("rollout").where("status", "in", OPEN_STATUSES),
             ),
           ]),
         ]),
@@ -124,8 +105,10 @@ export class RolloutTick {
           .selectAll()
           .where("id", "=", id)
           .executeTakeFirstOrThrow();
-        const rollout = await loadRollout(tx, row);
-        const facts = await readFacts(tx, id, liveness);
+        // A device that stays away for good would otherwise have its whole rollout read in each tick.
+        const statuses = row.ended_at === null ? undefined : OPEN_STATUSES;
+        const rollout = await loadRollout(tx, row, statuses);
+        const facts = await readFacts(tx, id, liveness, statuses);
         const decision = decide(rollout, facts, clock(), limits ?? DEFAULT_LIMITS);
         return changesNothing(rollout, decision) ? [] : await this.#apply(tx, row, rollout, decision);
       });

@@ -2,6 +2,7 @@ import { MusterError } from "@muster/shared/errors";
 import { spreadOrder } from "./order.ts";
 import type { RolloutPlan } from "./plan.ts";
 import { matches, parseSelector, type SelectorSubject } from "./selector.ts";
+import { counted } from "./words.ts";
 
 export interface WaveMember<T> {
   target: T;
@@ -39,7 +40,7 @@ export function shareOut<T extends SelectorSubject>(
       const selector = parseSelector(wave.selector);
       take(rest.filter((target) => matches(selector, target)));
     } else {
-      const upTo = "count" in wave ? wave.count : Math.ceil((targets.length * wave.percent) / 100);
+      const upTo = "count" in wave ? wave.count : shareOf(targets.length, wave.percent);
       take(rest.slice(0, Math.max(0, upTo - taken)));
     }
   }
@@ -49,11 +50,15 @@ export function shareOut<T extends SelectorSubject>(
   return waves.flatMap((members, wave) => members.map((target) => ({ target, wave, position: position++ })));
 }
 
+/** Rounded up, but not by what binary fractions add: 8.8 % of 375 are 33, where 375 * 8.8 is above 3300. */
+const shareOf = (count: number, percent: number): number =>
+  Math.ceil(Number(((count * percent) / 100).toFixed(6)));
+
 function requireEvidence(waves: readonly unknown[][], minDevices: number): void {
   for (const [index, members] of waves.slice(0, -1).entries())
     if (members.length < minDevices)
       throw new MusterError(
         "rollout.plan-invalid",
-        `Wave ${index + 1} has ${members.length} devices and its gate asks for ${minDevices} with a known end: enlarge the wave or lower gate.success.minDevices.`,
+        `Wave ${index + 1} has ${counted(members.length, "device")} and its gate asks for ${minDevices} with a known end: enlarge the wave or lower gate.success.minDevices.`,
       );
 }

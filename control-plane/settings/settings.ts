@@ -25,6 +25,7 @@ export interface ControlPlaneSettings {
   enrollmentsPerMinute: number;
   deviceBodyLimit: number;
 
+  /** Of each of the two device listeners. */
   maxConnections: number;
   /** New MQTT connections admitted per second, before the TLS handshake. */
   acceptPerSecond: number;

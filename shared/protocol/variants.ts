@@ -3,7 +3,7 @@ import { type HardwareFacts, hardwareClassOf } from "./hardware.ts";
 import type { ModelComponent, ModelVariant, Requirements } from "./release.ts";
 
 /** Why a device cannot meet the requirements, or undefined when it can. */
-export function unmetRequirement(requires: Requirements, facts: HardwareFacts): string | undefined {
+function unmetRequirement(requires: Requirements, facts: HardwareFacts): string | undefined {
   const hardwareClass = hardwareClassOf(facts);
   if (!requires.providers.some((provider) => facts.providers.includes(provider)))
     return `needs provider ${requires.providers.join(" or ")}, has ${facts.providers.join(", ") || "none"}`;

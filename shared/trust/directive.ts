@@ -1,6 +1,14 @@
 import { type Static, Type } from "typebox";
 import { MusterError } from "../errors.ts";
-import { DeviceId, Id, Millis, Nullable, PROTOCOL_VERSION, ReleaseRef } from "../protocol/primitives.ts";
+import {
+  Count,
+  DeviceId,
+  Id,
+  Millis,
+  Nullable,
+  PROTOCOL_VERSION,
+  ReleaseRef,
+} from "../protocol/primitives.ts";
 import type { SigningKey } from "./ed25519.ts";
 import {
   isSignedBy,
@@ -21,12 +29,12 @@ export const DirectivePayload = Type.Object(
   {
     v: Type.Literal(PROTOCOL_VERSION),
     device: DeviceId,
-    generation: Type.Integer({ minimum: 1 }),
+    generation: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
     issuedAt: Millis,
     notAfter: Millis,
     rollout: Nullable(Id),
     release: Nullable(ReleaseRef),
-    floor: Type.Integer({ minimum: 0 }),
+    floor: Count,
   },
   { additionalProperties: false },
 );

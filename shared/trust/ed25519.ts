@@ -27,7 +27,7 @@ const SMALL_ORDER = new Set([
 ]);
 
 /** Id of a public key: the first 16 hex digits of the SHA-256 of its raw bytes. */
-export const keyIdOf = (publicKey: string): string => sha256(Buffer.from(publicKey, "hex")).slice(7, 23);
+const keyIdOf = (publicKey: string): string => sha256(Buffer.from(publicKey, "hex")).slice(7, 23);
 
 /** Key pair from 32 random bytes that the caller draws. */
 export function signingKeyFrom(seed: Uint8Array): SigningKey {
@@ -38,7 +38,7 @@ export function signingKeyFrom(seed: Uint8Array): SigningKey {
 
 /**
  * Detached signature over `message`, 128 hex digits. Ed25519 is deterministic, so that node:crypto writes the same
- * bytes as tweetnacl, 80 times faster: a tick of the control plane signs a thousand directives.
+ * bytes as tweetnacl, 80 times faster: a tick of the control plane signs hundreds of directives.
  */
 export function signBytes(key: SigningKey, message: Uint8Array): string {
   const pkcs8 = Buffer.concat([PKCS8_PREFIX, Buffer.from(key.seed, "hex")]);

@@ -63,6 +63,10 @@ export class Cast {
     };
   }
 
+  startFeeders(): void {
+    for (const feeder of this.feeders.values()) feeder.start();
+  }
+
   async stopFeeders(): Promise<void> {
     await Promise.all([...this.feeders.values()].map((feeder) => feeder.stop()));
   }

@@ -3,32 +3,48 @@ import { buildDemoModels } from "../models/build.ts";
 import { Cast } from "./cast.ts";
 import { Narrator } from "./narrator.ts";
 import { Story } from "./story.ts";
+import { summaryLines } from "./summary.ts";
 
-/** `npm run demo [-- --once]`: exit code 0 when every act showed what it says, 1 with the reason otherwise. */
+/**
+ * `npm run demo [-- --once]`: exit code 0 when every act showed what it says, 1 with the reason otherwise, 130 when
+ * it was interrupted before the end.
+ */
 const onceOnly = process.argv.includes("--once");
-const narrator = new Narrator(Date.now, (line) => console.log(line));
+const narrator = new Narrator(Date.now, process.stdout);
 
-narrator.say("Training and quantizing the demo models (once; some 20 s).");
+narrator.say("Training and quantizing the demo models: no download; some 20 s the first time.");
 const models = await buildDemoModels();
 const cast = new Cast();
-let failed = false;
+const interrupted = Promise.race(
+  ["SIGINT", "SIGTERM", "SIGHUP"].map((signal) => once(process, signal).then(() => "interrupted" as const)),
+);
+let exitCode = 0;
 try {
-  const interrupted = once(process, "SIGINT").then(() => {
-    throw new Error("it was interrupted");
-  });
   const summary = await Promise.race([new Story(cast, models, narrator).tell(), interrupted]);
-  console.log(`\n${JSON.stringify(summary, null, onceOnly ? 0 : 2)}`);
-  if (!onceOnly) {
-    const { operatorUrl } = cast.controlPlane.addresses;
-    console.log(`\nThe fleet is open at ${operatorUrl}/#token=${cast.controlPlane.operatorToken}`);
-    console.log("Ctrl-C ends everything.");
-    await interrupted.catch(() => undefined);
+  if (summary === "interrupted") exitCode = 130;
+  else {
+    narrator.print("", ...summaryLines(summary));
+    if (onceOnly) narrator.print("", JSON.stringify(summary));
+    else {
+      const { operatorUrl } = cast.controlPlane.addresses;
+      const { operatorToken } = cast.controlPlane;
+      cast.startFeeders();
+      narrator.print(
+        "",
+        `The fleet goes on working: ${operatorUrl}/#token=${operatorToken}`,
+        `For the command line: export MUSTER_URL=${operatorUrl} MUSTER_TOKEN=${operatorToken}`,
+        "Ctrl-C ends everything.",
+      );
+      await interrupted;
+    }
   }
 } catch (error) {
-  failed = true;
+  exitCode = 1;
+  narrator.keep();
   console.error(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}.`);
   console.error(`Data and logs are kept in ${cast.directory}`);
 } finally {
-  await cast.leave(failed);
+  if (!onceOnly && exitCode !== 1) narrator.print("", "Stopping everything.");
+  await cast.leave(exitCode === 1);
 }
-process.exit(failed ? 1 : 0);
+process.exit(exitCode);

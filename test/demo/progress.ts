@@ -1,19 +1,25 @@
 import type { RolloutFacts } from "./facts.ts";
 
-const SITUATIONS = ["succeeded", "pending", "offline", "silent", "failed", "returning", "returned"] as const;
+/** Situations of devices: how each is drawn in the bar and named in words. */
+const SITUATIONS: readonly (readonly [situation: string, cell: string, words: string])[] = [
+  ["succeeded", "█", "done"],
+  ["pending", "▒", "at work"],
+  ["offline", "▒", "offline"],
+  ["silent", "▒", "silent"],
+  ["failed", "✗", "failed"],
+  ["returning", "↩", "going back"],
+  ["returned", "↩", "back"],
+  ["waiting", "·", "not told yet"],
+];
 
-/** One line on a rollout: state, wave, a bar with a cell per device, and the counts that are not zero. */
-export function progressLine(rollout: RolloutFacts): string {
-  const { counts, state, wave, waves } = rollout;
-  const cells: Record<string, string> = { succeeded: "█", returned: "↩", returning: "↩", failed: "✗" };
-  const bar = [...SITUATIONS, "waiting" as const]
-    .map((situation) =>
-      (cells[situation] ?? (situation === "waiting" ? "·" : "▒")).repeat(counts[situation] ?? 0),
-    )
-    .join("");
-  const told = SITUATIONS.filter((situation) => counts[situation]).map(
-    (situation) => `${counts[situation]} ${situation}`,
-  );
-  const place = wave === null ? "" : ` wave ${wave} of ${waves}`;
-  return `${state.padEnd(9)}${place}  ${bar}  ${told.join(", ")}`;
+/** One line on a rollout: where it is, a bar with a cell per device, and the counts that are not zero. */
+export function progressLine({ counts, state, wave, waves }: RolloutFacts): string {
+  const place = state === "running" && wave !== null ? `wave ${wave} of ${waves}` : state;
+  const there = SITUATIONS.map(([situation, cell, words]) => ({
+    cell,
+    words: situation === "waiting" && state !== "running" ? "untouched" : words,
+    count: counts[situation] ?? 0,
+  })).filter(({ count }) => count > 0);
+  const bar = there.map(({ cell, count }) => cell.repeat(count)).join("");
+  return `${place.padEnd(11)}  ${bar}  ${there.map(({ count, words }) => `${count} ${words}`).join(", ")}`;
 }

@@ -6,22 +6,9 @@ import type { Cast } from "./cast.ts";
 import { devicesPerRelease, type FleetFacts, type RolloutEvent, type RolloutFacts } from "./facts.ts";
 import type { Narrator } from "./narrator.ts";
 import { progressLine } from "./progress.ts";
+import type { Summary } from "./summary.ts";
 
 const OUTAGE_SECONDS = 10;
-
-/** What the demo measured. */
-export interface Summary {
-  devices: number;
-  sites: number;
-  resultsProduced: number;
-  resultsStored: number;
-  requestsFailed: number;
-  resultsProducedDuringOutage: number;
-  devicesPerRelease: Record<string, number>;
-  devicesThatSawTheBadRelease: number;
-  secondsToCatch: number;
-  secondsToRevert: number;
-}
 
 /** The five acts, each of which ends only when what it shows is true. */
 export class Story {
@@ -63,6 +50,7 @@ export class Story {
     }
     await until("all devices to be online", 60_000, async () => {
       const fleet = await this.#fleet();
+      this.#narrator.progress(`${fleet.liveness.online} of ${devices.length} devices are online.`);
       return fleet.liveness.online === devices.length ? fleet : undefined;
     });
     this.#narrator.say(`${devices.length} agents have enrolled and are online. They run nothing yet.`);
@@ -70,7 +58,7 @@ export class Story {
 
   async #firstRelease(): Promise<void> {
     this.#narrator.chapter("2. A first release, and sensors that use it");
-    for (const feeder of this.#cast.feeders.values()) feeder.start();
+    this.#cast.startFeeders();
     this.#narrator.say("A vibration sensor on each box asks five times a second; nobody answers yet.");
     await this.#release("1.0.0");
     await this.#rollOut("1.0.0", ["100%"], "completed");
@@ -111,7 +99,10 @@ export class Story {
     const before = this.#cast.counts().produced;
     await controlPlane.stop("power-cut");
     this.#narrator.say(`Its power was cut. The boxes go on for ${OUTAGE_SECONDS} s without it.`);
-    await sleep(OUTAGE_SECONDS * 1000);
+    for (let second = 1; second <= OUTAGE_SECONDS; second += 1) {
+      await sleep(1000);
+      this.#narrator.progress(`${this.#cast.counts().produced - before} results without a control plane.`);
+    }
     const resultsProducedDuringOutage = this.#cast.counts().produced - before;
     if (resultsProducedDuringOutage === 0) throw new Error("no result was produced during the outage");
     await controlPlane.start();
@@ -170,19 +161,20 @@ export class Story {
       "--start",
     ];
     const { id } = await operator.json<RolloutFacts>("rollout", "create", ...args);
-    let told = "";
+    let last: RolloutFacts | undefined;
     const rollout = await until(
       `the rollout of ${version} to end`,
       120_000,
       async () => {
         const now = await this.#cast.api().get<RolloutFacts>(`/rollouts/${id}`);
-        const line = progressLine(now);
-        if (line !== told) this.#narrator.say(line);
-        told = line;
+        if (last && (last.wave !== now.wave || last.state !== now.state)) this.#narrator.keep();
+        last = now;
+        this.#narrator.progress(progressLine(now));
         return ["completed", "reverted", "aborted", "paused"].includes(now.state) ? now : undefined;
       },
       1000,
     );
+    this.#narrator.keep();
     if (rollout.state !== end)
       throw new Error(
         `the rollout of ${version} is ${rollout.state} and not ${end}: ${rollout.reason ?? ""}`,

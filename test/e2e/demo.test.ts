@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { Summary } from "../demo/story.ts";
+import type { Summary } from "../demo/summary.ts";
 
 const DEMO = fileURLToPath(new URL("../demo/main.js", import.meta.url));
 

@@ -56,7 +56,7 @@ export class Device {
       ["run", "--data", this.dataDirectory, "--server", server, "--token", token, "--name", this.name],
       {
         log: join(this.#options.directory, "logs", `${this.name}.log`),
-        env: { ...this.#options.env, MUSTER_INFERENCE_SOCKET: this.inferenceSocket },
+        env: this.#options.env,
       },
     );
   }

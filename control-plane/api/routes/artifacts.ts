@@ -25,7 +25,8 @@ export function artifactRoutes(app: ApiApp, artifacts: ArtifactStore): void {
     async (request, reply) => {
       if (!request.headers["content-type"]?.startsWith("application/octet-stream"))
         throw new MusterError("request.invalid", "An artifact is sent as application/octet-stream.");
-      const stored = await artifacts.put(request.params.hex, request.body as Readable);
+      const announced = Number(request.headers["content-length"] ?? 0);
+      const stored = await artifacts.put(request.params.hex, request.body as Readable, announced);
       return reply.code(stored.created ? 201 : 200).send(stored);
     },
   );

@@ -1,7 +1,7 @@
 import { Millis } from "@muster/shared/protocol/primitives";
 import { Type } from "typebox";
+import { changeDevice } from "../../fleet/device-changes.ts";
 import type { ApiApp } from "../app.ts";
-import { changeDevice } from "../device-changes.ts";
 import { closed, PathText } from "../schemas/common.ts";
 import {
   DeviceChange,

@@ -13,9 +13,9 @@ import { DirectivePayload } from "@muster/shared/trust/directive";
 import { type Static, Type } from "typebox";
 import { ChangedLabels, closed, MaybeFailure, MaybeMillis, MaybeRelease, oneOf, orNull } from "./common.ts";
 
-export const LivenessName = oneOf("online", "late", "offline", "flapping");
+const LivenessName = oneOf("online", "late", "offline", "flapping");
 const LivenessCounts = Type.Object({ online: Count, late: Count, offline: Count, flapping: Count }, closed);
-export const DeviceStatusName = oneOf("active", "revoked");
+const DeviceStatusName = oneOf("active", "revoked");
 
 const summary = {
   id: DeviceId,

@@ -45,7 +45,7 @@ const summary = {
   startedAt: MaybeMillis,
   endedAt: MaybeMillis,
 };
-export const RolloutSummaryResource = Type.Object(summary, closed);
+const RolloutSummaryResource = Type.Object(summary, closed);
 export const RolloutList = Type.Object({ rollouts: Type.Array(RolloutSummaryResource) }, closed);
 export type RolloutList = Static<typeof RolloutList>;
 

@@ -1,11 +1,13 @@
 import { MusterError } from "@muster/shared/errors";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { DeviceList, DeviceResource, DeviceSummaryResource, Timeline } from "../../api/schemas/fleet.ts";
 import type { Cli } from "../cli.ts";
 import { describeDevice, deviceDoing, liveness, timelineLine } from "../device-words.ts";
 import { releaseName } from "../names.ts";
-import { wholeNumber } from "../options.ts";
+import { positiveNumber } from "../options.ts";
 import { ago } from "../words.ts";
+
+const LIVENESS = ["online", "late", "offline", "flapping"];
 
 const at = (device: string): string => `/devices/${encodeURIComponent(device)}`;
 
@@ -27,11 +29,11 @@ export function deviceCommands(program: Command, cli: Cli): void {
     (command) =>
       command
         .option("--site <path>", "this site and everything below it")
-        .option("--liveness <state>", "online, late, offline or flapping")
-        .option("--status <status>", "active or revoked")
+        .addOption(new Option("--liveness <state>", "how it is").choices(LIVENESS))
+        .addOption(new Option("--status <status>", "in the fleet or not").choices(["active", "revoked"]))
         .option("--release <digest>", "digest of the running release")
         .option("--text <part>", "part of the id or name")
-        .option("--limit <n>", "at most so many; all unless given", wholeNumber),
+        .option("--limit <n>", "at most so many; all unless given", positiveNumber),
     async (_args, options) => {
       const {
         site,
@@ -59,7 +61,9 @@ export function deviceCommands(program: Command, cli: Cli): void {
           { title: "DOING", value: deviceDoing },
         ],
         devices,
-        "No device is like that.",
+        Object.values(filter).some((value) => value !== undefined)
+          ? "No device is like that."
+          : "There is no device yet: `muster token create` says what to run on a box.",
       );
     },
   );
@@ -88,7 +92,7 @@ export function deviceCommands(program: Command, cli: Cli): void {
       summary: "updates and events of one device, newest first",
       examples: [["muster device timeline cam-1 --limit 20", "what happened to it last"]],
     },
-    (command) => command.option("--limit <n>", "at most so many entries", wholeNumber, 50),
+    (command) => command.option("--limit <n>", "at most so many entries", positiveNumber, 50),
     async ([device = ""], options) => {
       const client = await cli.client();
       const { entries } = await client.get<Timeline>(`${at(device)}/timeline`, {

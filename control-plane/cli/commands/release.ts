@@ -3,10 +3,10 @@ import type { Command } from "commander";
 import type { ReleaseList, ReleaseResource } from "../../api/schemas/releases.ts";
 import type { TrustResource } from "../../api/schemas/trust.ts";
 import { packageRelease, readReleaseSpec } from "../../releases/package.ts";
-import { loadKeys } from "../../trust/offline-keys.ts";
+import type { OfflineKeys } from "../../trust/offline-keys.ts";
 import { addTarget } from "../../trust/offline-signing.ts";
 import type { Cli } from "../cli.ts";
-import { KEYS_OPTION, requireKeys } from "../keys.ts";
+import { KEYS_OPTION, openKeys } from "../keys.ts";
 import { printable } from "../terminal.ts";
 import { uploadFiles } from "../upload.ts";
 import { ago, bytes } from "../words.ts";
@@ -30,7 +30,8 @@ export function releaseCommands(program: Command, cli: Cli): void {
         .requiredOption("-f, --file <spec>", "release spec, see docs/protocol.md")
         .option(...KEYS_OPTION),
     async (_args, options) => {
-      const release = await createRelease(cli, String(options.file), await requireKeys(cli, options.keys));
+      const { keys } = await openKeys(cli, options.keys);
+      const release = await createRelease(cli, String(options.file), keys);
       cli.output.data(release, () => `Release ${release.name} ${release.version} is ${release.digest}.`);
     },
   );
@@ -81,8 +82,7 @@ export function releaseCommands(program: Command, cli: Cli): void {
   );
 }
 
-async function createRelease(cli: Cli, file: string, dir: string): Promise<ReleaseResource> {
-  const keys = await loadKeys(dir);
+async function createRelease(cli: Cli, file: string, keys: OfflineKeys): Promise<ReleaseResource> {
   const spec = await readReleaseSpec(file);
   const client = await cli.client();
   const { output } = cli;

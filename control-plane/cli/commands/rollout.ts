@@ -1,5 +1,5 @@
 import { MusterError } from "@muster/shared/errors";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type {
   RolloutDeviceList,
   RolloutEventList,
@@ -144,7 +144,9 @@ function createCommand(group: Command, cli: Cli): void {
         .option("--min-success <percent>", "least share of successes a wave needs", readPercent)
         .option("--max-error <percent>", "share of failures that stops the rollout", readPercent)
         .option("--timeout <span>", "a device that tells no end for so long failed, e.g. 1h", timeSpan)
-        .option("--on-failure <action>", "revert or pause")
+        .addOption(
+          new Option("--on-failure <action>", "what a violated gate does").choices(["revert", "pause"]),
+        )
         .option("--force", "also where the release is in quarantine")
         .option("--dry-run", "only say what it would do")
         .option("--start", "start it at once"),

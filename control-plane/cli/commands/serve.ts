@@ -1,11 +1,12 @@
 import { once } from "node:events";
 import { resolve } from "node:path";
-import type { Command, OptionValues } from "commander";
+import { type Command, Option, type OptionValues } from "commander";
 import type { RunningControlPlane } from "../../serve.ts";
 import type { ControlPlaneSettings } from "../../settings/settings.ts";
 import type { Cli } from "../cli.ts";
 import { collect, collectSetting, wholeNumber } from "../options.ts";
 
+const LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
 const DEFAULT_DATA = "/var/lib/muster";
 
 /** `muster serve`: the control plane itself. Its modules are loaded here only, so that other commands start fast. */
@@ -33,7 +34,9 @@ export function serveCommand(program: Command, cli: Cli): void {
         .option("--operator-cert <file>", "PEM certificate: API and page speak HTTPS")
         .option("--operator-key <file>", "PEM key of that certificate")
         .option("--set <name=value>", "any other setting; may be repeated", collectSetting)
-        .option("--log-level <level>", "trace, debug, info, warn, error or silent", "info"),
+        .addOption(
+          new Option("--log-level <level>", "least level on stderr").choices(LEVELS).default("info"),
+        ),
     async (_args, options) => {
       const { destination, pino } = await import("pino");
       const { serve } = await import("../../serve.ts");

@@ -35,7 +35,7 @@ export function statusCommand(program: Command, cli: Cli): void {
           status.trust.initialized
             ? `Trust root version ${status.trust.rootVersion}, targets version ${status.trust.targetsVersion ?? "none"}`
             : "No trust root yet: run `muster keys init` and `muster trust init`",
-          `${fleet.active} devices: ${online} online, ${late} late, ${offline} offline, ${flapping} flapping; ${fleet.revoked} revoked`,
+          `${fleet.active} ${fleet.active === 1 ? "device" : "devices"}: ${online} online, ${late} late, ${offline} offline, ${flapping} flapping; ${fleet.revoked} revoked`,
           ...(releases.length > 0 ? ["Running:", ...releases] : []),
           `${fleet.storedResults} results stored`,
         ].join("\n");

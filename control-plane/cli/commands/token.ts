@@ -7,7 +7,7 @@ import { readRoot } from "../../trust/offline-keys.ts";
 import type { Cli } from "../cli.ts";
 import { keysDirectory } from "../context.ts";
 import { KEYS_OPTION, rootPin } from "../keys.ts";
-import { collectLabel, timeSpan, wholeNumber } from "../options.ts";
+import { collectLabel, positiveNumber, timeSpan } from "../options.ts";
 import { ago } from "../words.ts";
 
 const DAY = 86_400_000;
@@ -29,7 +29,7 @@ export function tokenCommands(program: Command, cli: Cli): void {
     (command) =>
       command
         .requiredOption("--site <path>", "site of the devices, e.g. eu/berlin")
-        .option("--uses <n>", "how many devices may enroll with it", wholeNumber, 1)
+        .option("--uses <n>", "how many devices may enroll with it", positiveNumber, 1)
         .option("--expires <span>", "until when: 90s, 30m, 12h or 7d", timeSpan, DAY)
         .option("--label <key=value>", "label of the devices; may be repeated", collectLabel)
         .option(...KEYS_OPTION),

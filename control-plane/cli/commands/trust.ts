@@ -2,10 +2,10 @@ import { MusterError } from "@muster/shared/errors";
 import { parseTargets, targetEntries } from "@muster/shared/trust/tuf";
 import type { Command } from "commander";
 import type { TrustResource } from "../../api/schemas/trust.ts";
-import { loadKeys, saveRoot } from "../../trust/offline-keys.ts";
+import { saveRoot } from "../../trust/offline-keys.ts";
 import { buildRoot, signTargets } from "../../trust/offline-signing.ts";
 import type { Cli } from "../cli.ts";
-import { KEYS_OPTION, requireKeys, rootPin } from "../keys.ts";
+import { KEYS_OPTION, openKeys, rootPin } from "../keys.ts";
 import { ago } from "../words.ts";
 
 /** `muster trust ...`: what devices hold releases against. */
@@ -21,8 +21,7 @@ export function trustCommands(program: Command, cli: Cli): void {
     },
     (command) => command.option(...KEYS_OPTION),
     async (_args, options) => {
-      const dir = await requireKeys(cli, options.keys);
-      const keys = await loadKeys(dir);
+      const { dir, keys } = await openKeys(cli, options.keys);
       const client = await cli.client();
       const before = await client.get<TrustResource>("/trust");
       if (before.root !== null)

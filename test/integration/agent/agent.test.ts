@@ -121,6 +121,21 @@ describe("muster-agent", () => {
     assert.equal(devices.enrolled.length, 0);
   });
 
+  it("goes on without the control plane when its certificate and its token have ended", async () => {
+    devices.rule.issuedAt = Date.now() - 31 * 86_400_000;
+    const first = run(...joining());
+    await eventually(() => first.lines.some(({ msg }) => msg === "the device is enrolled"));
+    assert.equal(await first.end(), 0);
+    devices.rule.isTokenSpent = true;
+    const second = run(...joining());
+    await eventually(() => second.lines.some(({ code }) => code === "token.spent"));
+    await eventually(() => second.lines.some(({ msg }) => msg === "link is connecting"));
+    assert.equal(second.child.exitCode, null);
+    const shown = JSON.parse((await command("status", "--data", data, "--json")).out);
+    assert.equal(shown.reported.runner, "idle");
+    assert.equal(await second.end(), 0);
+  });
+
   it("keeps a second agent off its directory", async () => {
     const first = run(...joining());
     await broker.until(() => broker.of("birth").length === 1);

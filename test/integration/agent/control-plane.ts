@@ -12,6 +12,8 @@ import type { TestBroker } from "../link/test-broker.ts";
 export async function serveDevices(fleet: Fleet, broker: TestBroker) {
   const enrolled: EnrollRequest[] = [];
   const asked: string[] = [];
+  /** How it treats whoever enrolls: with certificates made at a time, or not at all. */
+  const rule = { issuedAt: Date.now(), isTokenSpent: false };
   const server = createServer(
     { ...fleet.server.secureContext(), requestCert: true, rejectUnauthorized: false },
     async (request, response) => {
@@ -22,11 +24,12 @@ export async function serveDevices(fleet: Fleet, broker: TestBroker) {
         const { device, publicKey } = checkRequest(csr);
         return {
           device,
-          certificate: fleet.authority.issueDevice(device, publicKey, 30, Date.now()).pem,
+          certificate: fleet.authority.issueDevice(device, publicKey, 30, rule.issuedAt).pem,
           ca,
         };
       };
       if (request.url === DEVICE_API.ca) response.end(ca);
+      else if (rule.isTokenSpent) response.writeHead(401).end('{"code": "token.spent", "detail": "used up"}');
       else if (request.url === DEVICE_API.enroll) {
         const order = parseJson(EnrollRequest, body, "request.invalid");
         enrolled.push(order);
@@ -48,5 +51,5 @@ export async function serveDevices(fleet: Fleet, broker: TestBroker) {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   };
-  return { url: `https://127.0.0.1:${port}`, port, token, enrolled, asked, stop };
+  return { url: `https://127.0.0.1:${port}`, port, token, rule, enrolled, asked, stop };
 }

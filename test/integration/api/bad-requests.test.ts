@@ -58,27 +58,27 @@ const BAD: [method: string, path: string, body: unknown, code: string, detail: R
 ];
 
 /** Announces a body of so many bytes and sends none of it: the answer does not wait for what is too large. */
-function announce(plane: TestControlPlane, length: number): Promise<[number | undefined, string]> {
+function announce(
+  plane: TestControlPlane,
+  length: number,
+  [method, path, type]: [string, string, string] = ["POST", "/tokens", "application/json"],
+): Promise<[number | undefined, string]> {
   return new Promise((resolve, reject) => {
     const headers = {
       authorization: `Bearer ${plane.token}`,
-      "content-type": "application/json",
+      "content-type": type,
       "content-length": length,
     };
-    const call = request(
-      `${plane.url}/api/v1/tokens`,
-      { method: "POST", headers, agent: false },
-      (response) => {
-        let text = "";
-        response.on("data", (part: Buffer) => {
-          text += part.toString();
-        });
-        response.on("end", () => {
-          call.destroy();
-          resolve([response.statusCode, (JSON.parse(text) as Problem).code]);
-        });
-      },
-    );
+    const call = request(`${plane.url}/api/v1${path}`, { method, headers, agent: false }, (response) => {
+      let text = "";
+      response.on("data", (part: Buffer) => {
+        text += part.toString();
+      });
+      response.on("end", () => {
+        call.destroy();
+        resolve([response.statusCode, (JSON.parse(text) as Problem).code]);
+      });
+    });
     call.on("error", reject);
     call.flushHeaders();
   });
@@ -118,6 +118,8 @@ describe("bad requests", () => {
     assert.deepEqual(await send("site=eu", "application/x-www-form-urlencoded"), [400, "request.invalid"]);
     assert.deepEqual(await send(`{"__proto__":{"site":"eu"}}`, "application/json"), [400, "request.invalid"]);
     assert.deepEqual(await announce(plane, 5 * 1024 ** 2), [413, "request.too-large"]);
+    const upload: [string, string, string] = ["PUT", `/artifacts/${ZEROS}`, "application/octet-stream"];
+    assert.deepEqual(await announce(plane, 5 * 1024 ** 3, upload), [413, "artifact.too-large"]);
   });
 
   it("keeps nothing of an upload with another digest, and a right one once", async () => {

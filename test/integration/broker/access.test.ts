@@ -4,7 +4,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { Broker } from "@muster/control-plane/broker/broker";
 import { Authority } from "@muster/control-plane/enrollment/authority";
+import { ServerIdentity } from "@muster/control-plane/enrollment/server-identity";
 import { downTopic, upTopic } from "@muster/shared/protocol/topics";
 import { MAX_PAYLOAD_BYTES } from "@muster/shared/protocol/wire";
 import { type Credentials, connectMqtt, next } from "../../support/fleet/client.ts";
@@ -177,6 +179,52 @@ describe("broker access", () => {
     await fleet.enrollment.revoke(gone.id, "stolen");
     await closed;
     await assert.rejects(connectMqtt(fleet, gone), /Not authorized/);
+  });
+
+  it("ends a session whose device is revoked while it connects", async () => {
+    const identity = await ServerIdentity.open(
+      fleet.authority,
+      join(fleet.dataDir, "ca"),
+      ["localhost"],
+      Date.now(),
+    );
+    let asked = 0;
+    const broker = await Broker.create(
+      identity,
+      { host: "127.0.0.1", port: 0, maxConnections: 10, acceptPerSecond: 100, handshakeTimeoutMs: 10_000 },
+      {
+        statusOf: () => (asked++ === 0 ? "active" : "revoked"),
+        now: Date.now,
+        onMessage: () => {},
+        room: () => undefined,
+        onViolation: () => {},
+        onError: () => {},
+      },
+    );
+    try {
+      const { port: mqttPort } = await broker.listen();
+      const connected = connectMqtt({ mqttPort, authority: fleet.authority }, own);
+      await connected.then((client) => next(client, "close")).catch(() => undefined);
+      await until(() => !broker.isConnected(own.id));
+    } finally {
+      await broker.close();
+    }
+  });
+
+  it("cuts a session that outlives its certificate", async () => {
+    let later = 0;
+    const aging = await startFleet({ now: () => Date.now() + later });
+    try {
+      const device = await aging.enroll("aging");
+      const client = await connectMqtt(aging, device);
+      await client.publishAsync(upTopic(device.id, "heartbeat"), "{}", { qos: 1 });
+      later = 31 * 86_400_000;
+      const closed = next(client, "close");
+      client.publish(upTopic(device.id, "heartbeat"), "{}", { qos: 1 }, () => {});
+      await closed;
+    } finally {
+      await aging.close();
+    }
   });
 
   it("lets a reconnecting device take over its own session", async () => {

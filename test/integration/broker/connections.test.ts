@@ -14,8 +14,8 @@ describe("broker connections", () => {
     await fleet.close();
   });
 
-  const open = (count: number): Socket[] => {
-    const opened = Array.from({ length: count }, () => connect(fleet.mqttPort, "127.0.0.1"));
+  const open = (count: number, port = fleet.mqttPort): Socket[] => {
+    const opened = Array.from({ length: count }, () => connect(port, "127.0.0.1"));
     for (const socket of opened) socket.on("error", () => undefined).resume();
     sockets.push(...opened);
     return opened;
@@ -39,6 +39,12 @@ describe("broker connections", () => {
       await client?.endAsync();
       return client !== undefined;
     });
+  });
+
+  it("holds no more connections of the HTTPS listener than its limit", async () => {
+    fleet = await startFleet({ broker: { maxConnections: 5 } });
+    const many = open(9, fleet.httpsPort);
+    await until(() => many.filter((socket) => socket.closed).length === 4);
   });
 
   it("survives peers that speak no TLS or leave in the middle", async () => {

@@ -81,6 +81,7 @@ describe("muster command line", () => {
 
   it("refuses a release that exists, a spec that is wrong and keys that are not there", async () => {
     const { spec } = await writeConfigRelease(join(plane.home, "spec"), "1.0.0");
+    await plane.muster(["login", plane.url, "--token", plane.token], SIGNED_OUT);
     const cases: [args: string[], code: RegExp][] = [
       [["-f", spec, "--keys", scene.keys], /release\.exists/],
       [["-f", join(plane.home, "nothing.json"), "--keys", scene.keys], /release\.manifest-invalid/],
@@ -93,6 +94,8 @@ describe("muster command line", () => {
     }
     assert.equal((await plane.json<unknown[]>("release", "list")).length, 3);
     assert.equal((await plane.muster(["release", "show", "line-config", "9.9.9"])).code, 4);
+    const remembered = await plane.muster(["release", "create", "-f", spec], SIGNED_OUT);
+    assert.match(remembered.stderr, /release\.exists/, "a directory without keys is not remembered");
   });
 
   it("signs two releases at the same time, one after the other", async () => {
@@ -163,6 +166,9 @@ describe("muster command line", () => {
     assert.match(shown.stdout, /runs {8}line-config 1\.0\.0/);
     await plane.json("device", "rename", "press-1", "gate");
     assert.equal((await plane.json<unknown[]>("device", "list", "--site", "eu", "--limit", "1")).length, 1);
+    assert.equal((await plane.muster(["device", "list", "--limit", "0"])).code, 2);
+    assert.equal((await plane.muster(["device", "list", "--liveness", "dead"])).code, 2);
+    assert.equal((await plane.muster(["token", "create", "--site", "No Site"])).code, 2);
     const list = await plane.muster(["device", "list"]);
     assert.equal(list.stdout.trim().split("\n").length, 4);
     assert.ok(!list.stdout.includes("\u001b"));

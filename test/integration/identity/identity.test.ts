@@ -35,6 +35,8 @@ after(() => {
 /** What the server does in a test: how it answers, and what it was asked. */
 interface Plan {
   fleet: Fleet;
+  /** Follows the CA certificate in the answer. */
+  alsoCa: string;
   status: number;
   days: number;
   now: number;
@@ -51,6 +53,7 @@ let directory = "";
 beforeEach(async () => {
   plan = {
     fleet,
+    alsoCa: "",
     issuer: fleet,
     status: 200,
     days: 30,
@@ -72,7 +75,7 @@ beforeEach(async () => {
         };
       };
       const ca = plan.fleet.authority.certificate;
-      if (request.url === DEVICE_API.ca) response.end(ca);
+      if (request.url === DEVICE_API.ca) response.end(ca + plan.alsoCa);
       else if (plan.status !== 200)
         response.writeHead(plan.status).end('{"code": "token.spent", "detail": "used up"}');
       else if (request.url === DEVICE_API.enroll) {
@@ -188,6 +191,21 @@ describe("identity", () => {
     plan.status = 200;
     server.closeAllConnections();
     assert.equal(await identity.enroll(order(token(undefined, null)), pinRoot), true);
+  });
+
+  it("believes the CA that the token names and none that stands beside it", async () => {
+    const identity = await Identity.open(directory);
+    plan.alsoCa = stranger.authority.certificate;
+    await identity.enroll(order(), pinRoot);
+    assert.equal(identity.tls().ca.match(/-----BEGIN CERTIFICATE-----/g)?.length, 1);
+    const http = new DeviceHttp({
+      server: () => url,
+      tls: () => ({ ...identity.tls(), ca: `${identity.tls().ca}` }),
+      timeoutMs: 5000,
+    });
+    server.setSecureContext(stranger.server.secureContext());
+    await assert.rejects(http.request({ path: DEVICE_API.desired }), fails("certificate.server-untrusted"));
+    http.close();
   });
 
   it("keeps its keys over a cut in between, and is not enrolled until all is written", async () => {

@@ -92,7 +92,8 @@ describe("ingest", () => {
     );
   });
 
-  it("moves an update forward only, and an outcome is final", async () => {
+  it("moves an update forward only, an outcome is final, and what was never issued is no attempt", async () => {
+    fleet.stores.controlRaw.prepare("UPDATE devices SET generation = 2 WHERE id = ?").run(device.id);
     const update = (seq: number, generation: number, phase: string, more = {}) => ({
       seq,
       kind: "update",
@@ -112,6 +113,7 @@ describe("ingest", () => {
         update(5, 1, "committed", { outcome: "succeeded" }),
         update(6, 2, "accepted"),
         { seq: 7, kind: "event", at: 2000, body: { code: "runner.crashed", message: "it fell" } },
+        update(8, 3, "committed", { outcome: "succeeded" }),
       ],
     });
     await until(() => speaker.acks.length > 0);

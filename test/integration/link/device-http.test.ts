@@ -8,7 +8,7 @@ import type { TLSSocket } from "node:tls";
 import { DesiredPoll } from "@muster/agent/link/desired-poll";
 import { DeviceHttp, type TlsMaterial } from "@muster/agent/link/device-http";
 import { postJson, readBody } from "@muster/agent/link/response";
-import { type ErrorCode, isMusterError } from "@muster/shared/errors";
+import { type ErrorCode, isMusterError, MusterError } from "@muster/shared/errors";
 import { deviceTls, type Fleet, makeFleet } from "./fleet.ts";
 
 let fleet: Fleet;
@@ -100,6 +100,25 @@ describe("requests of the device", () => {
     await assert.rejects(readBody(stalled.body, 1000), fails("request.timeout"));
   });
 
+  it("check the server also where the environment says not to", async (context) => {
+    handler = (_request, response) => response.end();
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+    context.after(() => {
+      delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+    });
+    const stranger = await makeFleet();
+    context.after(() => stranger.remove());
+    const fooled = client(() => ({ ...fleet.tls, ca: stranger.authority.certificate }));
+    await assert.rejects(fooled.request({ path: "/" }), fails("certificate.server-untrusted"));
+  });
+
+  it("need an enrollment", async () => {
+    const missing = () => {
+      throw new MusterError("enrollment.missing");
+    };
+    await assert.rejects(client(missing, 5000, "").request({ path: "/" }), fails("enrollment.missing"));
+  });
+
   it("end when they are called off", async () => {
     handler = () => undefined;
     const abort = new AbortController();
@@ -177,6 +196,26 @@ describe("poll of the directive", () => {
     assert.deepEqual(asked.slice(0, 6), [undefined, undefined, undefined, undefined, '"4"', '"4"']);
     assert.deepEqual(offered, ['{"the": "directive"}', '{"the": "directive"}']);
     assert.deepEqual(failed, ["request.unreachable", "request.conflict"]);
+  });
+
+  it("does not forget what it was asked for while an answer was on its way", async () => {
+    const held: ServerResponse[] = [];
+    handler = (_request, response) => held.push(response);
+    const poll = new DesiredPoll({
+      http: client(),
+      downMs: 200,
+      upMs: 3_600_000,
+      random: () => 0,
+      offer: async () => "accepted",
+      failed: () => undefined,
+    });
+    poll.setOnline(true);
+    poll.askSoon();
+    while (held.length < 1) await delay(5);
+    poll.askSoon();
+    held[0]?.writeHead(304).end();
+    while (held.length < 2) await delay(5);
+    poll.stop();
   });
 
   it("is seldom while MQTT is up", async () => {

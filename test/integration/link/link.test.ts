@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { createServer as createTlsServer } from "node:tls";
 import type { LinkPorts, LinkSettings } from "@muster/agent/link/ports";
 import { Batch, Birth, StateMessage, Will } from "@muster/shared/protocol/messages";
 import { validate } from "@muster/shared/protocol/validate";
@@ -188,9 +189,84 @@ describe("link", () => {
     assert.deepEqual(box.offered, ['mqtt {"generation": 1}', "mqtt not even JSON", 'mqtt {"generation": 2}']);
   });
 
+  it("counts what comes on reserved channels, tells it once, and does nothing", async () => {
+    const hub = await broker();
+    hub.acknowledgeAll();
+    const box = agent(hub.url);
+    box.link.start();
+    await hub.until(() => hub.of("state").length === 1);
+    for (let round = 0; round < 3; round += 1)
+      for (const channel of ["command", "challenge"] as const) await hub.down(channel, '{"v": 1}');
+    await eventually(() => box.link.status().misunderstood === 6);
+    await hub.until(() => hub.seqs().length === 1);
+    assert.deepEqual(
+      hub.of("batch").map(({ records }) => records[0].body.code),
+      ["wire.unsupported"],
+    );
+    assert.equal(box.outbox.position().lastSeq, 1);
+    assert.equal(box.link.status().state, "online");
+  });
+
+  it("drops a packet without an end before it fills the memory", async () => {
+    const flood = createTlsServer(
+      { ...fleet.server.secureContext(), requestCert: true, rejectUnauthorized: true },
+      (socket) => {
+        socket.on("error", () => undefined);
+        socket.once("data", () => {
+          socket.write(Buffer.from([0x20, 2, 0, 0]));
+          socket.once("data", (packet) => {
+            socket.write(Buffer.from([0x90, 3, packet[2] ?? 0, packet[3] ?? 0, 1]));
+            socket.write(Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f]));
+            const pour = () => {
+              while (!socket.destroyed && socket.write(Buffer.alloc(65_536)));
+            };
+            socket.on("drain", pour);
+            pour();
+          });
+        });
+      },
+    );
+    await new Promise<void>((resolve) => flood.listen(0, "127.0.0.1", resolve));
+    const { port } = flood.address() as { port: number };
+    const reasons: unknown[] = [];
+    const box = agent(
+      `mqtts://127.0.0.1:${port}`,
+      { reconnect: { minMs: 60_000, maxMs: 60_000, startDelayMs: 0 } },
+      {
+        random: () => 0.99,
+        log: { info: (fields) => reasons.push((fields as { code?: string }).code), warn: () => undefined },
+      },
+    );
+    box.link.start();
+    await eventually(() => reasons.includes("wire.oversized"));
+    await box.link.stop();
+    await new Promise((resolve) => flood.close(resolve));
+  });
+
+  it("says when it is online, each time", async () => {
+    const hub = await broker();
+    let times = 0;
+    const box = agent(
+      hub.url,
+      {},
+      {
+        online: () => {
+          times += 1;
+        },
+      },
+    );
+    box.link.start();
+    await hub.until(() => hub.of("birth").length === 1);
+    assert.equal(times, 1);
+    hub.cut();
+    await hub.until(() => hub.of("birth").length === 2);
+    assert.equal(times, 2);
+  });
+
   it("drops what it cannot understand, tells it once, and goes on", async () => {
     const hub = await broker();
-    const box = agent(hub.url);
+    const warned: object[] = [];
+    const box = agent(hub.url, {}, { log: { info: () => undefined, warn: (fields) => warned.push(fields) } });
     box.link.start();
     await hub.until(() => hub.of("state").length === 1);
     const { id } = box.outbox.position();
@@ -205,9 +281,9 @@ describe("link", () => {
     ];
     for (let round = 0; round < 3; round += 1) for (const payload of bad) await hub.down("ack", payload);
     await hub.down("desired", " ".repeat(300_000));
-    await hub.down("command", '{"v": 1}');
-    await eventually(() => box.link.status().misunderstood === bad.length * 3 + 2);
+    await eventually(() => box.link.status().misunderstood === bad.length * 3 + 1);
     await hub.until(() => new Set(hub.seqs()).size === 3);
+    assert.equal(warned.length, 3, "a flood of messages is no flood of log lines");
     const codes = new Set(
       hub
         .of("batch")
@@ -286,6 +362,15 @@ describe("link", () => {
     await eventually(() => box.link.status().lastError?.code === "request.timeout");
     await box.link.stop();
     await new Promise((resolve) => silent.close(resolve));
+  });
+
+  it("keeps trying, and tells why, when the broker was told as something that is no address", async () => {
+    for (const url of ["nonsense", "mqtt://127.0.0.1:1", "mqtts://127.0.0.1:99999"]) {
+      const box = agent(url);
+      box.link.start();
+      await eventually(() => box.link.status().lastError?.code === "settings.invalid");
+      await box.link.stop();
+    }
   });
 
   it("yields to another connection of the same device and comes back", async () => {

@@ -61,6 +61,7 @@ export function makeAgent(
         providers: ["cpu"],
       }),
       reported: () => idleState,
+      online: () => undefined,
       offer: async (directive, source) => {
         offered.push(`${source} ${Buffer.from(directive as Uint8Array).toString()}`);
         return "accepted";

@@ -87,6 +87,7 @@ describe("outbox on disk", () => {
     const outbox = new Outbox(db, { limitBytes: 1e6, newId });
     outbox.append([event("1"), event("2"), event("3")]);
     const { id } = outbox.position();
+    assert.equal(outbox.read(0, 10, 1e6).length, 3);
     assert.equal(outbox.acknowledge("someone-else", 3), "foreign");
     assert.equal(outbox.acknowledge(id, 2), "trimmed");
     assert.equal(outbox.acknowledge(id, 2), "known");
@@ -107,6 +108,23 @@ describe("outbox on disk", () => {
       [3],
     );
     restored.close();
+  });
+
+  it("takes no acknowledgement of what it never gave out, also when it has grown past it", () => {
+    const db = openDatabase(file);
+    const first = new Outbox(db, { limitBytes: 1e6, newId });
+    first.append([event("1")]);
+    const { id } = first.position();
+    // The image of a box whose newer records, up to 5, were stored; what follows is other records.
+    const older = new Outbox(db, { limitBytes: 1e6, newId });
+    older.append(["2", "3", "4", "5", "6", "7"].map(event));
+    assert.deepEqual(
+      older.read(0, 3, 1e6).map(({ seq }) => seq),
+      [1, 2, 3],
+    );
+    assert.equal(older.acknowledge(id, 5), "rotated");
+    assert.equal(older.read(0, 10, 1e6).length, 7);
+    db.close();
   });
 
   it("has everything that it said to have when the process is killed", async () => {

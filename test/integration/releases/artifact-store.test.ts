@@ -63,6 +63,14 @@ for (const [what, hex, content, code] of bad)
     assert.equal(await store.size(hex), undefined);
   });
 
+test("an upload that announces too much is refused before any of it is read", async (context) => {
+  const { store, left } = await storeIn(context);
+  const content = streamOf("hello ", "world");
+  await assert.rejects(store.put(HEX, content, 1001), (error) => isMusterError(error, "artifact.too-large"));
+  assert.equal(content.readableDidRead, false);
+  assert.deepEqual(await left(), []);
+});
+
 test("what a crash left of an upload is removed at the start", async (context) => {
   const { dir, store, left } = await storeIn(context);
   await store.put(HEX, streamOf("hello world"));

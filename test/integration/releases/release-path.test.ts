@@ -228,3 +228,21 @@ test("a spec with files that are missing, empty or elsewhere is refused by name"
   await writeFile(file, "{}");
   await assert.rejects(readReleaseSpec(file), refuses("release.manifest-invalid"));
 });
+
+test("a spec that names a component or a variant twice is refused before anything is uploaded", async (context) => {
+  const workshop = await workshopOf(context);
+  await workshop.pack("1.0.0", 1);
+  const file = join(workshop.dir, "spec-1.0.0", "release.json");
+  const spec = JSON.parse(await readFile(file, "utf8"));
+  const { packageRelease } = await import("@muster/control-plane/releases/package");
+  const [model, config] = spec.components;
+  const variants = [...model.variants, ...model.variants];
+  for (const [components, words] of [
+    [[model, config, config], /config limits is there twice/],
+    [[{ ...model, variants }, config], /variant int8 of model bearing is there twice/],
+  ] as const)
+    await assert.rejects(
+      packageRelease(file, { ...spec, components }, 1),
+      refuses("release.manifest-invalid", words),
+    );
+});

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { restoreDirectives } from "@muster/control-plane/broker/restore-directives";
 import type { RolloutTick } from "@muster/control-plane/rollouts/tick";
 import type { RolloutView } from "@muster/control-plane/rollouts/views";
 import type { Stores } from "@muster/control-plane/storage/database";
@@ -41,6 +42,8 @@ const plans = fc.record({
   deviceTimeoutSeconds: fc.constantFrom(30, 80),
   onFailure: fc.constantFrom("revert" as const, "pause" as const),
 });
+
+type Plan = typeof plans extends fc.Arbitrary<infer T> ? T : never;
 
 const actions = fc.array(
   fc.record({
@@ -110,7 +113,7 @@ async function play(
       await world.tick(dyingAfter(world.stores.control, statements), scenario.cap).run();
       world.brokerDown = false;
       tick = newTick();
-      await tick.republish();
+      await restoreDirectives(world.stores, world);
     }
     await tick.run();
     const view = await service.get(id);
@@ -145,6 +148,30 @@ test("killed and started again at any statement, a rollout ends exactly as witho
   );
 });
 
+/** The last directives of a rollout are stored with its end: a start must publish those of ended ones too. */
+const DIED_BEFORE_PUBLISHING: [
+  DevicePlan[],
+  Plan,
+  Scenario["actions"][number][],
+  Scenario["restarts"][number][],
+  number,
+] = [
+  [{ site: "a", behaviour: { onUpdate: "roll-back", takes: 1, offlineFrom: 1, offlineUntil: 9 } }],
+  {
+    waves: [],
+    gate: {
+      success: { minPercent: 50, minDevices: 1 },
+      error: { maxPercent: 0, minDevices: 1 },
+      soakSeconds: 0,
+    },
+    deviceTimeoutSeconds: 80,
+    onFailure: "revert",
+  },
+  [],
+  [{ step: 8, statements: 18, brokerDown: true }],
+  2,
+];
+
 test("whatever the fleet does, the rules of a rollout hold at every step", async () => {
   await fc.assert(
     fc.asyncProperty(fleet, plans, actions, restarts, fc.constantFrom(2, 100), async (...given) => {
@@ -161,7 +188,7 @@ test("whatever the fleet does, the rules of a rollout hold at every step", async
         await world.close();
       }
     }),
-    { numRuns: 25 },
+    { numRuns: 25, examples: [DIED_BEFORE_PUBLISHING] },
   );
 });
 

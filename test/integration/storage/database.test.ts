@@ -77,6 +77,29 @@ describe("database", () => {
       assert.ok(names.includes("agent.db.broken-2026-11-22T083000.000Z"), names.join());
     });
 
+  it("keeps the newest broken file only: a dying disk must not fill up with them", () => {
+    const file = join(directory, "agent.db");
+    for (const day of [20, 21, 22]) {
+      writeFileSync(file, "this is not a database at all, but long enough to be one");
+      openDatabase(file, { now: () => Date.UTC(2026, 10, day) }).close();
+    }
+    assert.deepEqual(
+      readdirSync(directory).filter((name) => name.includes("broken")),
+      ["agent.db.broken-2026-11-22T000000.000Z"],
+    );
+  });
+
+  it("begins on a disk that is full when there is nothing to migrate", () => {
+    const file = join(directory, "agent.db");
+    filled(file, 3);
+    const db = openDatabase(file);
+    const writes = () => db.prepare("SELECT total_changes()").pluck().get();
+    const before = writes();
+    migrate(db, "test", ["CREATE TABLE t (n INTEGER, text TEXT) STRICT; CREATE INDEX t_text ON t (text)"]);
+    assert.equal(writes(), before);
+    db.close();
+  });
+
   it("refuses a path that cannot be opened, and moves nothing", () => {
     assert.throws(
       () => openDatabase(join(directory, "missing", "agent.db")),

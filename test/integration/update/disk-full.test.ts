@@ -94,3 +94,27 @@ test("a disk that is full when a release fails probation: the device goes back a
     rmSync(disk, { recursive: true });
   }
 });
+
+test("a device that starts on a full disk serves what it served", async (context) => {
+  const disk = smallDisk("8m");
+  if (!disk) return context.skip("this user may not mount a file system");
+  const world = await World.create({}, disk);
+  try {
+    await world.install(world.release("1.0.0", 1));
+    const generation = await world.order(
+      world.release("2.0.0", 2, { providers: ["cpu"], padding: 64 * MIB }),
+    );
+    await world.until(() => world.engine.state().update?.phase === "fetching");
+    const { bavail, bsize } = statfsSync(disk);
+    const ballast = join(disk, "ballast");
+    writeFileSync(ballast, Buffer.alloc(bavail * bsize));
+    await world.reboot();
+    await world.serves("1.0.0");
+    assert.equal(world.engine.state().update?.generation, generation);
+    rmSync(ballast);
+  } finally {
+    await world.destroy();
+    execFileSync(UNMOUNT, [disk]);
+    rmSync(disk, { recursive: true });
+  }
+});

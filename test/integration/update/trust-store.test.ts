@@ -189,6 +189,30 @@ test("trust: a device that was enrolled anew follows the new root", () =>
     await other.stop();
   }));
 
+const variant = (id: string) => ({
+  id,
+  precision: "int8" as const,
+  requires: { providers: ["cpu"] },
+  model: artifact("a"),
+  golden: artifact("b"),
+  reference: artifact("c"),
+});
+const model = (ids: string[]) => ({
+  type: "model" as const,
+  name: "eyes",
+  version: "1",
+  variants: ids.map(variant),
+});
+for (const [name, components] of [
+  ["two components of one type and name", [model(["cpu"]), model(["cpu"])]],
+  ["two variants of one id", [model(["cpu", "gpu", "cpu"])]],
+] as const)
+  test(`trust: ${name} are refused, whoever signed them`, () =>
+    Site.run(async (site) => {
+      const release = site.origin.publish({ ...manifest("2.0.0", 2), components: [...components] });
+      assert.equal(await site.code(release), "release.manifest-invalid");
+    }));
+
 test("trust: without a root there is no trust", () =>
   Site.run(async (site) => {
     await rm(join(site.dataDir, "tuf", "root.json"));

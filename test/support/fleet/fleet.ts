@@ -115,6 +115,7 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
     },
     {
       statusOf: (device) => presence.statusOf(device),
+      now,
       onMessage: (device, channel, payload) => ingest.handle(device, channel, payload),
       room: () => ingest.room(),
       onViolation: (device, violation) => ingest.note(device, violation),
@@ -148,6 +149,7 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
       port: 0,
       bodyLimit: 65_536,
       enrollmentsPerMinute: options.enrollmentsPerMinute ?? 1000,
+      maxConnections: options.broker?.maxConnections ?? 1000,
       handshakeTimeoutMs: 10_000,
     },
   );

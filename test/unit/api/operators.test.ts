@@ -54,6 +54,16 @@ describe("operators", () => {
     for (const each of wrong) await assert.rejects(operators.authenticate(each), unauthorized, String(each));
   });
 
+  it("lets operators look when the database takes no writes any more", async () => {
+    const { token } = await operators.create("alice");
+    stores.controlRaw.pragma("query_only = ON");
+    try {
+      assert.equal((await operators.authenticate(token)).name, "alice");
+    } finally {
+      stores.controlRaw.pragma("query_only = OFF");
+    }
+  });
+
   it("keeps no secret in the database file", async () => {
     const { token } = await operators.create("alice");
     stores.controlRaw.pragma("wal_checkpoint(TRUNCATE)");

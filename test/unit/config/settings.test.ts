@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { after, describe, it } from "node:test";
 import { flagOf, loadSettings, variableOf } from "@muster/agent/config/load";
+import { inferenceSettings, missingSocket } from "@muster/agent/config/module-settings";
+import { MAX_SOCKET_PATH } from "@muster/agent/inference/endpoint";
 import { isMusterError } from "@muster/shared/errors";
 
 const data = mkdtempSync(join(tmpdir(), "muster-settings-"));
@@ -42,6 +44,29 @@ describe("settings", () => {
 
   it("read labels as pairs", () => {
     assert.deepEqual(loadSettings({ data, labels: "a=1,b=2" }, {}).labels, { a: "1", b: "2" });
+  });
+
+  it("give inference a Unix socket below the data directory, unless it is named or switched off", () => {
+    const socket = (flags: object) => inferenceSettings(loadSettings({ data, ...flags }, {})).socketPath;
+    assert.equal(socket({}), join(data, "run", "inference.sock"));
+    assert.equal(socket({ data: relative(process.cwd(), data) }), join(data, "run", "inference.sock"));
+    assert.equal(socket({ inferenceSocket: "/run/eyes.sock" }), "/run/eyes.sock");
+    assert.equal(socket({ inferenceSocket: "off" }), null);
+    refused(() => socket({ inferenceSocket: "run/eyes.sock" }), /inferenceSocket .* or off/);
+    file('{"inferenceSocket": null}');
+    refused(() => socket({}), /inferenceSocket/);
+    rmSync(join(data, "agent.json"));
+    const longest = `/${"d".repeat(MAX_SOCKET_PATH - "//run/inference.sock".length)}`;
+    assert.equal(Buffer.byteLength(socket({ data: longest }) ?? ""), MAX_SOCKET_PATH);
+    assert.equal(socket({ data: `${longest}d` }), null);
+    assert.match(missingSocket(loadSettings({ data: `${longest}d` }, {})) ?? "", /108 bytes/);
+    assert.equal(missingSocket(loadSettings({ data: longest }, {})), undefined);
+    assert.equal(missingSocket(loadSettings({ data: `${longest}d`, inferenceSocket: "off" }, {})), undefined);
+  });
+
+  it("take no address that is none", () => {
+    refused(() => loadSettings({ data, server: "https://host:99999" }, {}), /server/);
+    refused(() => loadSettings({ data, mqttUrl: "mqtts://host:99999" }, {}), /mqttUrl/);
   });
 
   it("refuse what they cannot use, naming setting and source", () => {

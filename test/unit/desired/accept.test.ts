@@ -44,6 +44,8 @@ const table: [string, string | Uint8Array, Partial<AcceptContext>, string][] = [
   ["not UTF-8", Buffer.from([0xff, 0xfe]), {}, "wire.malformed"],
   ["other JSON", "[]", {}, "wire.malformed"],
   ["unsigned", JSON.stringify({ payload }), {}, "wire.malformed"],
+  ["with a number that JSON rounds", sign({ generation: 2 ** 60 }), {}, "wire.malformed"],
+  ["with a floor that JSON rounds", sign({ floor: 2 ** 60 }), {}, "wire.malformed"],
   ["too large", " ".repeat(65 * 1024) + text, {}, "wire.oversized"],
   [
     "signed by a stranger",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -61,6 +61,34 @@ describe("health", () => {
     assert.deepEqual(rebooted.now().providers, ["cuda", "cpu"]);
     writeFileSync(file, "{");
     assert.deepEqual((await open("boot-2", ["cpu"])).now(), facts);
+  });
+
+  it("does not take a look that failed for what the box is", async () => {
+    const file = join(directory, "failing.json");
+    let answers: string[] | Error = [];
+    const open = (boot: string) =>
+      Facts.open(
+        {
+          file,
+          boot,
+          agentVersion: "1.0.0",
+          detectProviders: async () => {
+            if (answers instanceof Error) throw answers;
+            return answers;
+          },
+        },
+        () => assert.fail("nothing was learned"),
+      );
+    assert.deepEqual((await open("boot-1")).now().providers, []);
+    answers = ["cpu"];
+    assert.deepEqual((await open("boot-1")).now().providers, ["cpu"], "it is asked again");
+    for (const failure of [[], new Error("out of memory")]) {
+      answers = failure;
+      const facts = await open("boot-2");
+      for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(facts.now().providers, ["cpu"]);
+    }
+    assert.equal(JSON.parse(readFileSync(file, "utf8")).boot, "boot-1");
   });
 
   it("knows the boot", () => {

@@ -62,6 +62,7 @@ const rollout: Rollout = {
 
 const told: DeviceRecord = {
   device: "d1",
+  name: "box-1",
   site: "a",
   hardwareClass: "linux-x64-cpu",
   wave: 0,

@@ -35,6 +35,7 @@ const table: [string, number, WavePlan[], number[]][] = [
     [{ percent: 5 }, { percent: 25 }, { percent: 50 }],
     [1, 2, 2, 5],
   ],
+  ["percent of a fleet that divides evenly is not rounded up", 375, [{ percent: 8.8 }], [33, 342]],
   ["count, cumulative", 10, [{ count: 2 }, { count: 5 }], [2, 3, 5]],
   ["a full percentage leaves no rest", 10, [{ percent: 20 }, { percent: 100 }], [2, 8]],
   ["a wave that adds nobody is left out", 3, [{ count: 1 }, { percent: 10 }, { percent: 50 }], [1, 1, 1]],

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyJournal, type JournalState, type Order } from "@muster/agent/update/journal-state";
+import { emptyJournal, JournalState, type Order } from "@muster/agent/update/journal-state";
 import { effectOf, type JournalEvent, transition } from "@muster/agent/update/machine";
 import type { UpdateBody } from "@muster/shared/protocol/messages";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
+import { validate } from "@muster/shared/protocol/validate";
 
 const limits = { maxRestarts: 5, maxTries: 5, stableMs: 600_000 };
 const release = (letter: string): ReleaseRef => ({
@@ -169,6 +170,17 @@ test("machine: waiting is told when its reason changes, and not otherwise", () =
     "1 accepted request.unreachable",
     "1 accepted trust.metadata-expired",
   ]);
+});
+
+test("machine: what is told and kept stays within the schema, however long the reason", () => {
+  const failure = { code: "internal.unexpected", message: "x".repeat(1000) };
+  const waits: JournalEvent = { type: "failed", kind: "retry", failure };
+  const waiting = play([ordered(1, B), waits], onA).state;
+  for (const last of [waits, { type: "started" } as const]) {
+    const { state } = play([last], waiting, 2000);
+    assert.equal(state.lastResult?.failure?.code, "directive.expired");
+    validate(JournalState, state, "storage.newer");
+  }
 });
 
 test("machine: a damaged artifact is fetched again, but not for ever", () => {

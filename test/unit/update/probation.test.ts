@@ -57,6 +57,18 @@ for (const [name, rules, observed, elapsed, expected] of table)
     assert.equal(judged.verdict === "roll-back" ? judged.code : judged.verdict, expected);
   });
 
+test("probation: sentences are for people", () => {
+  const said = (rules: Partial<ProbationRule>, observed: Partial<Observed>) => {
+    const judged = judgeProbation({ ...rule, ...rules }, { ...calm, ...observed }, 1000);
+    return judged.verdict === "roll-back" ? judged.message : judged.verdict;
+  };
+  assert.equal(
+    said({ maxP95Ms: 12.25 }, { p95Ms: 39.49999999999999 }),
+    "95 % of 100 inferences took up to 39.5 ms; 12.25 ms are allowed.",
+  );
+  assert.match(said({}, { p95Ms: 50.01 }), /up to 50\.01 ms; 50 ms are allowed/);
+});
+
 const anyRule = fc.record({
   minSeconds: fc.nat(1000),
   deadlineSeconds: fc.integer({ min: 1, max: 1000 }),
