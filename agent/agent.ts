@@ -145,6 +145,7 @@ async function connect(
 ): Promise<Link | undefined> {
   const { settings, outbox, notices, boot } = box;
   const rules = linkSettings(settings);
+  const known = identity.enrollment !== undefined;
   if (order && identity.needsEnrollment(Date.now()))
     await enrollPatiently(
       () => enrollBox(settings, order, identity, facts),
@@ -183,7 +184,8 @@ async function connect(
       monotonic: () => performance.now(),
       newId,
     },
-    rules,
+    // The delay spreads a site that powers up at once; somebody waits for a box that has just enrolled.
+    known ? rules : { ...rules, reconnect: { ...rules.reconnect, startDelayMs: 0 } },
   );
   engine.onChange(() => link.stateChanged());
   ends.push(() => link.stop());

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { asMusterError, MusterError } from "@muster/shared/errors";
+import { asMusterError } from "@muster/shared/errors";
 import { type Logger, pino } from "pino";
 import { Operators } from "./api/operators.ts";
 import { createOperatorApi } from "./api/server.ts";
@@ -19,6 +19,7 @@ import { RolloutTick } from "./rollouts/tick.ts";
 import { openDeviceSide } from "./serve-devices.ts";
 import { deviceHostName, inUrl } from "./settings/addresses.ts";
 import { Closers } from "./settings/closers.ts";
+import { listenError } from "./settings/listen-error.ts";
 import { operatorTls } from "./settings/operator-tls.ts";
 import { type ControlPlaneSettings, certificateHosts, resolveSettings } from "./settings/settings.ts";
 import { openStores } from "./storage/database.ts";
@@ -157,9 +158,7 @@ async function listenOperator(
   try {
     return await api.listen({ host, port });
   } catch (cause) {
-    throw new MusterError("settings.invalid", `Cannot listen on ${host}:${port}: ${String(cause)}`, {
-      cause,
-    });
+    throw listenError(host, port, cause);
   }
 }
 

@@ -7,6 +7,7 @@ import { Aedes, type AuthenticateError, type Client, type ConnectPacket } from "
 import { type PeerCertificate, peerCertificateOf } from "../enrollment/peer-certificate.ts";
 import type { ServerIdentity } from "../enrollment/server-identity.ts";
 import type { DeviceStatus } from "../fleet/types.ts";
+import { listenError } from "../settings/listen-error.ts";
 import { AcceptPace } from "./accept-pace.ts";
 import { connectRefusal, publishRefusal, subscribeRefusal } from "./access.ts";
 import { limitPackets } from "./packet-limit.ts";
@@ -120,13 +121,7 @@ export class Broker {
   async listen(): Promise<AddressInfo> {
     const { host, port } = this.#settings;
     await new Promise<void>((resolve, reject) => {
-      this.#listener.once("error", (cause) =>
-        reject(
-          new MusterError("settings.invalid", `Cannot listen on ${host}:${port}: ${cause.message}`, {
-            cause,
-          }),
-        ),
-      );
+      this.#listener.once("error", (cause) => reject(listenError(host, port, cause)));
       this.#listener.listen(port, host, resolve);
     });
     // A connection that cannot be accepted, for want of file descriptors say, must not end the process.

@@ -8,6 +8,7 @@ import type { Enrollment } from "../enrollment/enrollment.ts";
 import type { ServerIdentity } from "../enrollment/server-identity.ts";
 import type { Presence } from "../fleet/presence.ts";
 import { type DeviceReleaseRoutes, deviceReleaseRoutes } from "../releases/device-routes.ts";
+import { listenError } from "../settings/listen-error.ts";
 import type { Stores } from "../storage/database.ts";
 import { ClientCertificates } from "./client-certificate.ts";
 import { desiredRoute } from "./desired.ts";
@@ -106,9 +107,7 @@ export class DeviceApi {
     try {
       await this.#app.listen({ host, port });
     } catch (cause) {
-      throw new MusterError("settings.invalid", `Cannot listen on ${host}:${port}: ${String(cause)}`, {
-        cause,
-      });
+      throw listenError(host, port, cause);
     }
     return this.#app.server.address() as AddressInfo;
   }

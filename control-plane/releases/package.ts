@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
-import { MusterError } from "@muster/shared/errors";
+import { asMusterError, MusterError } from "@muster/shared/errors";
 import type { Digest } from "@muster/shared/protocol/primitives";
 import {
   type Artifact,
@@ -41,7 +41,13 @@ export async function readReleaseSpec(specFile: string): Promise<ReleaseSpec> {
   } catch (cause) {
     throw new MusterError("release.manifest-invalid", `${specFile} cannot be read.`, { cause });
   }
-  return parseJson(ReleaseSpec, text, "release.manifest-invalid");
+  try {
+    return parseJson(ReleaseSpec, text, "release.manifest-invalid");
+  } catch (cause) {
+    throw new MusterError("release.manifest-invalid", `${specFile}: ${asMusterError(cause).message}`, {
+      cause,
+    });
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "@muster/shared/errors";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import { countDevices, situationOf } from "./counts.ts";
 import { appraise, hasBegun } from "./evidence.ts";
@@ -11,6 +12,9 @@ import {
 } from "./model.ts";
 import type { DeviceCounts } from "./views.ts";
 import { counted } from "./words.ts";
+
+/** Failures of the circumstances: a box without traffic or room says nothing about the release. */
+const BLAMELESS: ReadonlySet<string> = new Set<ErrorCode>(["probation.no-traffic", "storage.full"]);
 
 /** One device that gets a newer directive. */
 export interface Instruction {
@@ -228,7 +232,8 @@ class Step {
     const { onFailure } = this.#rollout.plan;
     if (onFailure === "pause" && this.state === "paused") return;
     for (const record of this.#devices)
-      if (record.status === "failed") this.#quarantine.add(record.hardwareClass);
+      if (record.status === "failed" && !BLAMELESS.has(record.failure?.code ?? ""))
+        this.#quarantine.add(record.hardwareClass);
     const numbers = numbersOf(countDevices(this.#devices, this.#factsOf));
     if (onFailure === "revert") {
       this.#progress = { ...this.#progress, state: "reverting", reason: gate.reason, gate };

@@ -8,11 +8,15 @@ import { asStorageError } from "./errors.ts";
  * Takes the data directory for this process alone. The lock is one of SQLite's, so the operating system lets it
  * go with the process, however that ends.
  * @returns a function that gives it back
- * @throws MusterError `storage.in-use` with the pid of the process that has it
+ * @throws MusterError `settings.invalid` when the directory cannot be used, `storage.in-use` with the pid of the process that has it
  */
 export async function lockDataDirectory(dataDir: string): Promise<() => void> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw asStorageError(error, dataDir);
+  await mkdir(dataDir, { recursive: true, mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
+    const error = asStorageError(cause, dataDir);
+    if (error.code === "storage.full") throw error;
+    throw new MusterError("settings.invalid", `${dataDir} cannot hold the data: ${cause.message}.`, {
+      cause,
+    });
   });
   let db: Sqlite.Database | undefined;
   try {

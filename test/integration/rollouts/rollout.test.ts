@@ -102,6 +102,21 @@ test("a bad release is caught by its canary, turned back and put in quarantine",
   }
 });
 
+test("boxes without traffic turn a rollout back and put nothing in quarantine", async () => {
+  const world = await worldWith(boxes(3, { onUpdate: "roll-back", failure: "probation.no-traffic" }));
+  try {
+    const service = world.service();
+    const plan = { release: RELEASE, waves: [{ count: 1 }], gate: QUICK };
+    const { id } = await service.create(plan);
+    await service.start(id);
+    await world.pass(60, world.tick());
+    assert.equal((await service.get(id)).state, "reverted");
+    await service.create(plan);
+  } finally {
+    await world.close();
+  }
+});
+
 test("a wave that is still being told stops at once when its gate is violated", async () => {
   const world = await worldWith(boxes(12, { onUpdate: "roll-back" }));
   try {

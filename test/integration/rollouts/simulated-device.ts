@@ -8,6 +8,8 @@ import type { World } from "./world.ts";
 export interface Behaviour {
   /** `roll-back` fails probation, `hang` never ends, `crash-later` succeeds and breaks afterwards. */
   onUpdate?: "succeed" | "roll-back" | "hang" | "crash-later" | "reject";
+  /** Code of the failure when it rolls back. */
+  failure?: Failure["code"];
   /** Steps from taking a directive up to its end. */
   takes?: number;
   /** First step (counted from 0) in which it is offline, and the first in which it is back. */
@@ -103,7 +105,7 @@ export class SimulatedDevice {
     const how = this.#onUpdate(directive);
     if (how === "roll-back") {
       this.#end(directive, "failed-rolled-back", {
-        code: "model.golden-mismatch",
+        code: this.behaviour.failure ?? "model.golden-mismatch",
         message: "3 of 16 golden outputs differ.",
       });
       return;
