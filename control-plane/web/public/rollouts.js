@@ -25,6 +25,7 @@ function waveRow({ number, state, counts }) {
 
 const HOLDS = { kind: "good", sign: "✓", word: "holds" };
 const OPEN = { kind: "warn", sign: "…", word: "not yet" };
+const MISSED = { kind: "bad", sign: "✕", word: "not met" };
 const BROKEN = { kind: "bad", sign: "✕", word: "violated" };
 
 /** @param {string} name @param {string} value @param {string} threshold @param {typeof HOLDS} state */
@@ -37,13 +38,12 @@ const gateBox = (name, value, threshold, state) =>
     h(`div.state.${state.kind}`, null, h("span.sign", { "aria-hidden": "true" }, state.sign), state.word),
   );
 
-/** @param {boolean} holds */
-const openUntil = (holds) => (holds ? HOLDS : OPEN);
-
 /** @param {any} gate */
 function gates({ numbers, thresholds, verdict, reason }) {
   const { success, error, soakSeconds } = thresholds;
   const known = numbers.succeeded + numbers.failed;
+  /** @param {boolean} holds */
+  const openUntil = (holds) => (holds ? HOLDS : verdict === "violated" ? MISSED : OPEN);
   return h(
     "div",
     null,
