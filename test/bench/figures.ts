@@ -25,7 +25,7 @@ export const figure = (
 export function printFigures(bench: string, figures: readonly Figure[]): void {
   for (const { name, value, unit, better, aim } of figures) {
     const goal = aim === undefined ? "" : `  (aim: ${better === "higher" ? "at least" : "at most"} ${aim})`;
-    console.error(`${name.padEnd(36)} ${String(value).padStart(10)} ${unit}${goal}`);
+    console.error(`${name.padEnd(44)} ${String(value).padStart(10)} ${unit}${goal}`);
   }
   console.log(JSON.stringify({ bench, figures }));
 }

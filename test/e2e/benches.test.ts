@@ -5,7 +5,13 @@ import { fileURLToPath } from "node:url";
 
 /** Benches by name with the figures that they must print; what the figures say is not a test's business. */
 const BENCHES: Record<string, string[]> = {
-  path: ["ours over bare broker", "ours", "bare broker"],
+  path: [
+    "ours over bare broker, same batches",
+    "ours over bare broker, a result a message",
+    "ours",
+    "bare broker, same batches",
+    "bare broker, a result a message",
+  ],
   agent: [
     "core memory over bare Node",
     "runner memory over bare Node",

@@ -6,12 +6,11 @@ import { Process } from "../../plant/process.ts";
 
 const BROKER = fileURLToPath(new URL("./bare-broker.js", import.meta.url));
 
-/** Batches on the way without an acknowledgement: as many as the agent allows. */
-const WINDOW = 8;
-
 /** Seconds that the bare broker takes to acknowledge the payloads, by MQTT.js over mutual TLS, QoS 1. */
 export async function bareSeconds(
   payloads: readonly string[],
+  /** Payloads on the way without an acknowledgement. */
+  window: number,
   caDirectory: string,
   identityDirectory: string,
   log: string,
@@ -31,7 +30,7 @@ export async function bareSeconds(
     const lane = async () => {
       for (const payload of queue) await client.publishAsync("muster/v1/bench/up/batch", payload, { qos: 1 });
     };
-    await Promise.all(Array.from({ length: WINDOW }, lane));
+    await Promise.all(Array.from({ length: window }, lane));
     const seconds = (performance.now() - started) / 1000;
     await client.endAsync();
     return seconds;

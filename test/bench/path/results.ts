@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { encodeBatch } from "@muster/agent/link/batch";
 import { Outbox } from "@muster/agent/outbox/outbox";
 import { openDatabase } from "@muster/agent/storage/database";
-import type { ResultBody } from "@muster/shared/protocol/messages";
+import type { Batch, ResultBody } from "@muster/shared/protocol/messages";
 
 /** Records and bytes of one batch: what the agent sends by default. */
 const BATCH_RECORDS = 500;
@@ -43,6 +43,13 @@ export function fillOutbox(dataDirectory: string, count: number): string[] {
     database.close();
   }
 }
+
+/** The same results, each in a message of its own. */
+export const oneByOne = (payloads: readonly string[], count: number): string[] =>
+  payloads
+    .flatMap((payload) => (JSON.parse(payload) as Batch).records)
+    .slice(0, count)
+    .map((record) => JSON.stringify(record));
 
 function batches(outbox: Outbox, after: number): string[] {
   const payloads: string[] = [];
