@@ -4,6 +4,7 @@ import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import { ReleaseManifest, releaseTarget } from "@muster/shared/protocol/release";
 import { parseJson } from "@muster/shared/protocol/validate";
 import { sha256 } from "@muster/shared/trust/digest";
+import { directiveKeysIn } from "@muster/shared/trust/directive-keys";
 import type { TrustedKeys } from "@muster/shared/trust/signed-document";
 import type { TargetFile, Updater } from "tuf-js";
 import { problemError, readBody } from "../link/response.ts";
@@ -40,10 +41,7 @@ export class TrustStore {
    * @throws MusterError `trust.uninitialized` or `trust.metadata-invalid`
    */
   async directiveKeys(): Promise<TrustedKeys> {
-    this.#keys ??= await this.#exclusively(async () => {
-      const { directiveKeysOf, parseRoot } = await import("@muster/shared/trust/tuf");
-      return directiveKeysOf(parseRoot(await this.#metadata.rootText()));
-    });
+    this.#keys ??= await this.#exclusively(async () => directiveKeysIn(await this.#metadata.rootText()));
     return this.#keys;
   }
 

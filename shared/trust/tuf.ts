@@ -11,24 +11,15 @@ import {
   Targets,
   Timestamp,
 } from "@tufjs/models";
-import { type Static, Type } from "typebox";
 import { asMusterError, MusterError } from "../errors.ts";
 import { validate } from "../protocol/validate.ts";
 import { canonicalJson } from "./canonical-json.ts";
+import { DIRECTIVE_KEYS, DirectiveKeys } from "./directive-keys.ts";
 import { type SigningKey, signBytes } from "./ed25519.ts";
 import type { TrustedKeys } from "./signed-document.ts";
 
 /** TUF roles (specification 1.0.34) as Muster uses them: root and targets offline, the others online. */
 const SPEC_VERSION = "1.0.34";
-
-/** Member of the signed root that lists the keys which may sign directives. */
-const DIRECTIVE_KEYS = "x-muster-directive-keys";
-
-const DirectiveKeys = Type.Record(
-  Type.String({ pattern: "^[0-9a-f]{16}$" }),
-  Type.String({ pattern: "^[0-9a-f]{64}$" }),
-  { minProperties: 1, maxProperties: 8, additionalProperties: false },
-);
 
 export interface RootPlan {
   version: number;
@@ -208,5 +199,5 @@ export function verifyTargets(next: Metadata<Targets>, root: Metadata<Root>, cur
 }
 
 /** Keys that may sign directives, by key id. @throws MusterError `trust.metadata-invalid` */
-export const directiveKeysOf = (root: Metadata<Root>): Static<typeof DirectiveKeys> =>
+export const directiveKeysOf = (root: Metadata<Root>): DirectiveKeys =>
   validate(DirectiveKeys, root.signed.unrecognizedFields[DIRECTIVE_KEYS], "trust.metadata-invalid");
