@@ -1,20 +1,17 @@
-import type { ErrorCode } from "@muster/shared/errors";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import { countDevices, situationOf } from "./counts.ts";
-import { appraise, hasBegun } from "./evidence.ts";
+import { appraise, hasBegun, incriminates } from "./evidence.ts";
 import { type GateView, judgeGate, successHolds } from "./gate.ts";
 import {
   type DeviceRecord,
   type FactsOf,
+  isSame,
   OPEN_STATUSES,
   type Rollout,
   type RolloutProgress,
 } from "./model.ts";
 import type { DeviceCounts } from "./views.ts";
 import { counted } from "./words.ts";
-
-/** Failures of the circumstances: a box without traffic or room says nothing about the release. */
-const BLAMELESS: ReadonlySet<string> = new Set<ErrorCode>(["probation.no-traffic", "storage.full"]);
 
 /** One device that gets a newer directive. */
 export interface Instruction {
@@ -231,9 +228,7 @@ class Step {
   #stop(gate: GateView): void {
     const { onFailure } = this.#rollout.plan;
     if (onFailure === "pause" && this.state === "paused") return;
-    for (const record of this.#devices)
-      if (record.status === "failed" && !BLAMELESS.has(record.failure?.code ?? ""))
-        this.#quarantine.add(record.hardwareClass);
+    for (const record of this.#devices) if (incriminates(record)) this.#quarantine.add(record.hardwareClass);
     const numbers = numbersOf(countDevices(this.#devices, this.#factsOf));
     if (onFailure === "revert") {
       this.#progress = { ...this.#progress, state: "reverting", reason: gate.reason, gate };
@@ -300,10 +295,3 @@ export const changesNothing = (rollout: Rollout, { progress, devices, events }: 
   progress.state === rollout.state &&
   progress.wave === rollout.wave &&
   progress.gateHeldSince === rollout.gateHeldSince;
-
-const isSame = (a: DeviceRecord, b: DeviceRecord): boolean =>
-  a.status === b.status &&
-  a.outcome === b.outcome &&
-  a.reachedAt === b.reachedAt &&
-  a.failure?.code === b.failure?.code &&
-  a.failure?.message === b.failure?.message;

@@ -1,4 +1,4 @@
-import { catalogue } from "@muster/shared/errors";
+import { catalogue, type ErrorCode } from "@muster/shared/errors";
 import type { ReleaseManifest } from "@muster/shared/protocol/release";
 import type { ReportedState, RunningComponent } from "@muster/shared/protocol/state";
 import type { Attempt, DeviceFacts, DeviceRecord, Rollout } from "./model.ts";
@@ -139,3 +139,10 @@ function appraiseReturn(rollout: Rollout, record: DeviceRecord, facts: DeviceFac
   if (failure === undefined) return record;
   return { ...record, status: "return-failed", failure };
 }
+
+/** Failures of the circumstances: a box without traffic or room says nothing about the release. */
+const BLAMELESS: ReadonlySet<string> = new Set<ErrorCode>(["probation.no-traffic", "storage.full"]);
+
+/** True for a failure that speaks against the release on this hardware class. */
+export const incriminates = ({ status, failure }: DeviceRecord): boolean =>
+  status === "failed" && !BLAMELESS.has(failure?.code ?? "");

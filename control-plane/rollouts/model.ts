@@ -74,3 +74,11 @@ export interface DeviceFacts {
 }
 
 export type FactsOf = (device: string) => DeviceFacts;
+
+/** True when nothing about the device's way through the rollout has changed. */
+export const isSame = (a: DeviceRecord, b: DeviceRecord): boolean =>
+  a.status === b.status &&
+  a.outcome === b.outcome &&
+  a.reachedAt === b.reachedAt &&
+  a.failure?.code === b.failure?.code &&
+  a.failure?.message === b.failure?.message;
