@@ -1,6 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { MusterError } from "@muster/shared/errors";
-import { sha256 } from "@muster/shared/trust/digest";
 
 /** @throws MusterError `certificate.invalid` */
 export function parseCertificate(pem: string): X509Certificate {
@@ -10,10 +9,6 @@ export function parseCertificate(pem: string): X509Certificate {
     throw new MusterError("certificate.invalid", "The text is not a certificate in PEM.", { cause });
   }
 }
-
-/** SHA-256 of the certificate in DER, base64url: how a join token names the CA. */
-export const pinOf = (certificate: X509Certificate): string =>
-  Buffer.from(sha256(certificate.raw).slice("sha256:".length), "hex").toString("base64url");
 
 /**
  * Checks that a certificate is for this device and key and was issued by the CA; node:crypto verifies.

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { asMusterError, type ErrorCode, type MusterError } from "@muster/shared/errors";
-import { type ReconnectRule, reconnectDelay } from "../link/link-machine.ts";
+import { type BackoffRule, fullJitter } from "../backoff.ts";
 
 /** Errors that end by themselves once an operator has set up the other side or the clock is right. */
 const WAITING: readonly ErrorCode[] = ["trust.uninitialized", "certificate.server-untrusted", "storage.full"];
@@ -11,7 +11,7 @@ const WAITING: readonly ErrorCode[] = ["trust.uninitialized", "certificate.serve
  */
 export async function enrollPatiently(
   enroll: () => Promise<unknown>,
-  rule: ReconnectRule,
+  rule: BackoffRule,
   random: () => number,
   waiting: (error: MusterError, delayMs: number) => void,
   signal: AbortSignal,
@@ -23,7 +23,7 @@ export async function enrollPatiently(
     } catch (cause) {
       const error = asMusterError(cause);
       if (!error.retryable && !WAITING.includes(error.code)) throw error;
-      const delayMs = reconnectDelay(rule, failures, random());
+      const delayMs = fullJitter(rule, failures, random());
       waiting(error, delayMs);
       await delay(delayMs, undefined, { signal }).catch(() => undefined);
     }

@@ -2,9 +2,7 @@ import { MusterError } from "@muster/shared/errors";
 import { DEVICE_API, type EnrollRequest, EnrollResponse } from "@muster/shared/protocol/device-api";
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
 import { parseJson } from "@muster/shared/protocol/validate";
-import { canonicalJson } from "@muster/shared/trust/canonical-json";
-import { sha256 } from "@muster/shared/trust/digest";
-import { parseJoinToken } from "@muster/shared/trust/join-token";
+import { parseJoinToken, rootPinOf } from "@muster/shared/trust/join-token";
 import { DeviceHttp } from "../link/device-http.ts";
 import { postJson } from "../link/response.ts";
 import { checkCertificate } from "./certificate.ts";
@@ -81,7 +79,7 @@ function checkRoot(text: string, pin: string): void {
   let found: string;
   try {
     const { signed } = JSON.parse(text) as { signed: unknown };
-    found = Buffer.from(sha256(canonicalJson(signed)).slice("sha256:".length), "hex").toString("base64url");
+    found = rootPinOf(signed);
   } catch (cause) {
     throw new MusterError(
       "enrollment.root-mismatch",

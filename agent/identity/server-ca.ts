@@ -2,9 +2,10 @@ import { timingSafeEqual } from "node:crypto";
 import { request } from "node:https";
 import { MusterError } from "@muster/shared/errors";
 import { DEVICE_API } from "@muster/shared/protocol/device-api";
+import { caPinOf } from "@muster/shared/trust/join-token";
 import { problemError, readBody } from "../link/response.ts";
 import { asLinkError } from "../link/tls-errors.ts";
-import { parseCertificate, pinOf } from "./certificate.ts";
+import { parseCertificate } from "./certificate.ts";
 
 const MAX_CA_BYTES = 16_384;
 
@@ -16,7 +17,7 @@ const MAX_CA_BYTES = 16_384;
  */
 export async function fetchPinnedCa(server: string, pin: string, timeoutMs: number): Promise<string> {
   const certificate = parseCertificate(await fetchUntrusted(new URL(DEVICE_API.ca, server), timeoutMs));
-  const found = Buffer.from(pinOf(certificate));
+  const found = Buffer.from(caPinOf(certificate.raw));
   const expected = Buffer.from(pin);
   if (found.length !== expected.length || !timingSafeEqual(found, expected))
     throw new MusterError("enrollment.pin-mismatch");

@@ -1,3 +1,4 @@
+import { type BackoffRule, fullJitter } from "../backoff.ts";
 /**
  * When to connect: a pure machine. The caller carries out the effects and feeds back what happened.
  * `failures` counts connections that were not stable, and sets how long the next wait may be.
@@ -18,11 +19,7 @@ export type LinkEffect =
   | { readonly do: "await-stable" }
   | { readonly do: "close" };
 
-export interface ReconnectRule {
-  /** The wait after the first failure is a random part of this, milliseconds; it doubles with each failure. */
-  minMs: number;
-  /** No wait is longer, milliseconds. */
-  maxMs: number;
+export interface ReconnectRule extends BackoffRule {
   /** The first connection waits for a random part of this, milliseconds: a site's boxes boot together. */
   startDelayMs: number;
 }
@@ -31,10 +28,6 @@ export interface LinkStep {
   readonly state: LinkState;
   readonly effects: readonly LinkEffect[];
 }
-
-/** Full jitter: anything from nothing to `min * 2^(failures - 1)`, at most `max`. `random` is from 0 to 1. */
-export const reconnectDelay = (rule: ReconnectRule, failures: number, random: number): number =>
-  Math.round(random * Math.min(rule.maxMs, rule.minMs * 2 ** Math.min(failures - 1, 40)));
 
 const stay = (state: LinkState): LinkStep => ({ state, effects: [] });
 
@@ -61,7 +54,7 @@ export function stepLink(state: LinkState, event: LinkEvent, rule: ReconnectRule
     case "connecting lost":
     case "online lost": {
       const failures = failuresOf(state) + 1;
-      return waitFor(failures, reconnectDelay(rule, failures, random));
+      return waitFor(failures, fullJitter(rule, failures, random));
     }
     default:
       return stay(state);

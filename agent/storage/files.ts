@@ -21,14 +21,15 @@ export async function writeAtomically(file: string, content: string, mode: numbe
       await handle.close();
     }
     await rename(beside, file);
-    await syncDirectory(dirname(file));
+    await sync(dirname(file));
   } catch (error) {
     throw asStorageError(error);
   }
 }
 
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, constants.O_RDONLY);
+/** Makes the content of a file, or the names in a directory, outlive a power cut. */
+export async function sync(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY);
   try {
     await handle.sync();
   } finally {

@@ -1,19 +1,10 @@
 import { createHash } from "node:crypto";
-import { constants, createReadStream } from "node:fs";
-import { open, rename, rm, statfs, symlink } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { rename, rm, statfs, symlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Digest } from "@muster/shared/protocol/primitives";
+import { sync } from "../storage/files.ts";
 import type { FreeBytes } from "./ports.ts";
-
-/** Makes the content of a file, or the names in a directory, outlive a power cut. */
-export async function sync(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
 
 /** Renames within one file system; durable when it resolves. */
 export async function moveDurably(from: string, to: string): Promise<void> {

@@ -1,9 +1,10 @@
 import { asMusterError, type MusterError } from "@muster/shared/errors";
-import { fullJitter } from "./backoff.ts";
+import { fullJitter } from "../backoff.ts";
 import { type EffectContext, type Outcome, perform } from "./effects.ts";
 import { neededReleases, tidy } from "./housekeeping.ts";
 import { type Effect, effectOf } from "./machine.ts";
 import type { LogPort } from "./ports.ts";
+import { backoffOf } from "./settings.ts";
 
 export interface LoopContext extends EffectContext {
   random: () => number;
@@ -135,7 +136,8 @@ export class EffectLoop {
     } catch (error) {
       const failure = asMusterError(error);
       this.#activeFailures += 1;
-      this.#activeRetryAt = clock.monotonic() + fullJitter(this.#activeFailures, random(), settings);
+      this.#activeRetryAt =
+        clock.monotonic() + fullJitter(backoffOf(settings), this.#activeFailures, random());
       this.#log("update.active-failed", failure);
       if (this.#toldActive !== failure.code) {
         const message = `The active release does not start: ${failure.message}`.slice(0, 1000);
@@ -159,7 +161,7 @@ export class EffectLoop {
     const { clock, random, settings } = this.#context;
     this.#patience = new AbortController();
     await clock.sleep(
-      fullJitter(failures, random(), settings),
+      fullJitter(backoffOf(settings), failures, random()),
       AbortSignal.any([signal, this.#patience.signal]),
     );
   }

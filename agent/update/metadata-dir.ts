@@ -2,8 +2,8 @@ import { cp, mkdir, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MusterError } from "@muster/shared/errors";
 import { sha256 } from "@muster/shared/trust/digest";
-import { readIfThere, writeAtomically } from "../storage/files.ts";
-import { isMissing, pointDurably, sync } from "./durable.ts";
+import { readIfThere, sync, writeAtomically } from "../storage/files.ts";
+import { isMissing, pointDurably } from "./durable.ts";
 
 /** File beside the metadata that says from which pinned root the set began. */
 const SEED = "seed";

@@ -3,7 +3,8 @@ import { dirname, join } from "node:path";
 import { MusterError } from "@muster/shared/errors";
 import { hexOf } from "@muster/shared/trust/digest";
 import { asStorageError } from "../storage/errors.ts";
-import { digestOfFile, isMissing, moveDurably, pointDurably, sync } from "./durable.ts";
+import { sync } from "../storage/files.ts";
+import { digestOfFile, isMissing, moveDurably, pointDurably } from "./durable.ts";
 import { filesOf, type InstalledRelease, type ReleaseFile } from "./installed.ts";
 import type { ArtifactStore } from "./store.ts";
 

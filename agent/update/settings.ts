@@ -1,3 +1,5 @@
+import type { BackoffRule } from "../backoff.ts";
+
 /** Limits of the update module with their defaults. */
 export interface UpdateSettings {
   /** Space that a download leaves free on the disk, bytes. */
@@ -35,3 +37,8 @@ export const defaultUpdateSettings: UpdateSettings = {
   rootRefreshMs: 30_000,
   watchMs: 30_000,
 };
+
+export const backoffOf = ({ backoffBaseMs, backoffMaxMs }: UpdateSettings): BackoffRule => ({
+  minMs: backoffBaseMs,
+  maxMs: backoffMaxMs,
+});

@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { MusterError } from "@muster/shared/errors";
-import { canonicalJson } from "@muster/shared/trust/canonical-json";
+import { rootPinOf } from "@muster/shared/trust/join-token";
 import { parseRoot } from "@muster/shared/trust/tuf";
 import { loadKeys, type OfflineKeys } from "../trust/offline-keys.ts";
 import type { Cli } from "./cli.ts";
@@ -25,8 +24,5 @@ export async function openKeys(cli: Cli, option: unknown): Promise<{ dir: string
   return { dir, keys };
 }
 
-/** SHA-256, base64url, of the signed part of a root: what a join token pins. */
-export const rootPin = (root: string): string =>
-  createHash("sha256")
-    .update(canonicalJson(parseRoot(root).signed.toJSON()))
-    .digest("base64url");
+/** What a join token pins of a root. @throws MusterError `trust.metadata-invalid` */
+export const rootPin = (root: string): string => rootPinOf(parseRoot(root).signed.toJSON());

@@ -2,8 +2,10 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject, X509Cert
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MusterError } from "@muster/shared/errors";
+import { caPinOf } from "@muster/shared/trust/join-token";
+import { writeDurably } from "../storage/durable-files.ts";
 import { type IssuedCertificate, type Issuer, issueCertificate } from "./certificates.ts";
-import { generateKey, writeDurably } from "./key-files.ts";
+import { generateKey } from "./rsa-key.ts";
 
 const DAY_MS = 86_400_000;
 const CA_DAYS = 7_300;
@@ -21,7 +23,7 @@ export class Authority {
   private constructor(certificate: string, privateKey: KeyObject) {
     const x509 = new X509Certificate(certificate);
     this.certificate = x509.toString();
-    this.pin = createHash("sha256").update(x509.raw).digest("base64url");
+    this.pin = caPinOf(x509.raw);
     this.#issuer = {
       commonName: x509.subject.replace(/^CN=/, ""),
       privateKey,

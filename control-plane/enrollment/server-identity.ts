@@ -2,8 +2,9 @@ import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto"
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
+import { writeDurably } from "../storage/durable-files.ts";
 import type { Authority } from "./authority.ts";
-import { generateKey, writeDurably } from "./key-files.ts";
+import { generateKey } from "./rsa-key.ts";
 
 const SERVER_DAYS = 397;
 

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { MusterError } from "@muster/shared/errors";
 import type { Digest } from "@muster/shared/protocol/primitives";
+import { syncDirectory } from "../storage/durable-files.ts";
 import { asStorageError } from "../storage/errors.ts";
-import { syncDirectory } from "../trust/key-file.ts";
 
 export interface ArtifactStoreSettings {
   /** Largest artifact taken, bytes. */

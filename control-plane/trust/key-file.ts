@@ -2,6 +2,7 @@ import { open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { MusterError } from "@muster/shared/errors";
 import { type SigningKey, signingKeyFrom } from "@muster/shared/trust/ed25519";
+import { syncDirectory } from "../storage/durable-files.ts";
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
@@ -49,15 +50,5 @@ async function writeNewFile(file: string, text: string): Promise<void> {
     if (codeOf(cause) === "ENOSPC" || codeOf(cause) === "EDQUOT")
       throw new MusterError("storage.full", `${file} cannot be written: the disk is full.`, { cause });
     throw new MusterError("settings.invalid", `${file} cannot be written.`, { cause });
-  }
-}
-
-/** Makes a rename or new name in the directory last through a power cut. */
-export async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

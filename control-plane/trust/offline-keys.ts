@@ -3,7 +3,8 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MusterError } from "@muster/shared/errors";
 import type { SigningKey } from "@muster/shared/trust/ed25519";
-import { createKeyFile, readKeyFile, syncDirectory } from "./key-file.ts";
+import { syncDirectory } from "../storage/durable-files.ts";
+import { createKeyFile, readKeyFile } from "./key-file.ts";
 
 /** Keys that sign root and targets. They stay with the operator and never reach a server. */
 export interface OfflineKeys {

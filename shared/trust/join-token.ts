@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import { MusterError } from "../errors.ts";
+import { canonicalJson } from "./canonical-json.ts";
 
 /**
  * What an operator hands to a device: `muster1.<token id>.<secret>.<CA pin>[.<root pin>]`. The pins are the
@@ -26,3 +28,11 @@ export function parseJoinToken(text: string): JoinToken {
     throw new MusterError("token.invalid", "This is not a join token: it begins with muster1.");
   return { id, secret, caPin, rootPin: rootPin ?? null };
 }
+
+const pinOf = (bytes: Uint8Array | string): string => createHash("sha256").update(bytes).digest("base64url");
+
+/** Pin of a CA certificate in DER. */
+export const caPinOf = (der: Uint8Array): string => pinOf(der);
+
+/** Pin of a TUF root, by its signed part: signatures may be added without changing it. */
+export const rootPinOf = (signed: unknown): string => pinOf(canonicalJson(signed));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type LinkEvent, type LinkState, reconnectDelay, stepLink } from "@muster/agent/link/link-machine";
+import { fullJitter } from "@muster/agent/backoff";
+import { type LinkEvent, type LinkState, stepLink } from "@muster/agent/link/link-machine";
 import fc from "fast-check";
 
 const rule = { minMs: 1000, maxMs: 300_000, startDelayMs: 30_000 };
@@ -44,7 +45,7 @@ describe("link machine", () => {
         fc.integer({ min: 1, max: 5000 }),
         fc.double({ min: 0, max: 1, noNaN: true }),
         (n, random) => {
-          const delay = reconnectDelay(rule, n, random);
+          const delay = fullJitter(rule, n, random);
           assert.ok(delay >= 0 && delay <= Math.min(rule.maxMs, rule.minMs * 2 ** (n - 1)));
         },
       ),

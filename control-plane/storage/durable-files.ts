@@ -1,16 +1,6 @@
-import { generateKeyPair } from "node:crypto";
 import { open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import { promisify } from "node:util";
-import { asStorageError } from "../storage/errors.ts";
-
-const generate = promisify(generateKeyPair);
-
-/** A new RSA private key, PKCS#8 PEM. */
-export async function generateKey(bits: number): Promise<string> {
-  const { privateKey } = await generate("rsa", { modulusLength: bits });
-  return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-}
+import { asStorageError } from "./errors.ts";
 
 /**
  * Writes the whole file or leaves the old one: under another name, synced, renamed, directory synced.
@@ -27,13 +17,18 @@ export async function writeDurably(file: string, text: string, mode: number): Pr
       await part.close();
     }
     await rename(`${file}.part`, file);
-    const directory = await open(dirname(file), "r");
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
+    await syncDirectory(dirname(file));
   } catch (error) {
     throw asStorageError(error, file);
+  }
+}
+
+/** Makes a rename or new name in the directory last through a power cut. */
+export async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
