@@ -1,6 +1,6 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { MusterError } from "@muster/shared/errors";
 import type { Kysely } from "kysely";
+import { hashOfSecret, matchesSecret, newSecret } from "../secrets.ts";
 import type { ControlTables } from "../storage/tables/index.ts";
 
 /** An operator as the API shows it. Times in milliseconds since the epoch. */
@@ -17,8 +17,6 @@ const PREFIX = "muop1";
 /** `last_used_at` is written at most this often for each operator, milliseconds. */
 const LAST_USED_RESOLUTION = 60_000;
 
-const hashOf = (secret: string): string => createHash("sha256").update(secret).digest("hex");
-
 const operatorOf = (row: ControlTables["operators"]): Operator => ({
   id: row.id,
   name: row.name,
@@ -27,7 +25,7 @@ const operatorOf = (row: ControlTables["operators"]): Operator => ({
   revokedAt: row.revoked_at,
 });
 
-/** Operators and their tokens, `muop1.<operator id>.<secret>`. A token's 256 random bits need no slow hash. */
+/** Operators and their tokens, `muop1.<operator id>.<secret>`. */
 export class Operators {
   readonly #db: Kysely<ControlTables>;
   readonly #now: () => number;
@@ -45,11 +43,11 @@ export class Operators {
 
   /** The token is told here once and never again. */
   async create(name: string): Promise<{ operator: Operator; token: string }> {
-    const secret = randomBytes(32).toString("base64url");
+    const { id, secret } = newSecret();
     const row: ControlTables["operators"] = {
-      id: randomBytes(9).toString("base64url"),
+      id,
       name,
-      token_hash: hashOf(secret),
+      token_hash: hashOfSecret(secret),
       created_at: this.#now(),
       last_used_at: null,
       revoked_at: null,
@@ -101,7 +99,7 @@ export class Operators {
       prefix === PREFIX && id && secret && rest.length === 0
         ? await this.#db.selectFrom("operators").selectAll().where("id", "=", id).executeTakeFirst()
         : undefined;
-    if (!row || !secret || !timingSafeEqual(Buffer.from(hashOf(secret)), Buffer.from(row.token_hash)))
+    if (!row || !secret || !matchesSecret(secret, row.token_hash))
       throw new MusterError("request.unauthorized");
     if (row.revoked_at !== null)
       throw new MusterError("request.unauthorized", "This operator token was revoked.");

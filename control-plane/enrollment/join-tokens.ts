@@ -1,7 +1,7 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { type ErrorCode, MusterError } from "@muster/shared/errors";
 import { type Labels, Labels as LabelsSchema, SitePath } from "@muster/shared/protocol/primitives";
 import { validate } from "@muster/shared/protocol/validate";
+import { hashOfSecret, matchesSecret, newSecret } from "../secrets.ts";
 import type { Stores } from "../storage/database.ts";
 import type { JoinTokensTable } from "../storage/tables/fleet.ts";
 
@@ -35,8 +35,6 @@ export interface CreatedJoinToken extends JoinTokenInfo {
 
 const MAX_USES = 100_000;
 
-const hashOf = (secret: string): string => createHash("sha256").update(secret).digest("hex");
-
 /** Join tokens: who may enroll, where, how often and until when. */
 export class JoinTokens {
   readonly #stores: Stores;
@@ -58,10 +56,10 @@ export class JoinTokens {
       throw new MusterError("request.invalid", `A token has 1 to ${MAX_USES} uses, not ${token.uses}.`);
     if (!Number.isInteger(token.expiresAt) || token.expiresAt <= now)
       throw new MusterError("request.invalid", "The end of a token lies in the future.");
-    const secret = randomBytes(32).toString("base64url");
+    const { id, secret } = newSecret();
     const row: JoinTokensTable = {
-      id: randomBytes(9).toString("base64url"),
-      secret_hash: hashOf(secret),
+      id,
+      secret_hash: hashOfSecret(secret),
       site,
       labels: JSON.stringify(labels),
       uses: token.uses,
@@ -115,9 +113,7 @@ export class JoinTokens {
 export function findToken(text: string, read: (id: string) => JoinTokensTable | undefined): JoinTokensTable {
   const [id = "", secret = "", ...rest] = text.split(".");
   const row = rest.length === 0 ? read(id) : undefined;
-  const given = Buffer.from(hashOf(secret), "hex");
-  const wanted = row ? Buffer.from(row.secret_hash, "hex") : Buffer.alloc(given.length);
-  if (!timingSafeEqual(given, wanted) || !row) throw new MusterError("token.invalid");
+  if (!matchesSecret(secret, row?.secret_hash) || !row) throw new MusterError("token.invalid");
   return row;
 }
 

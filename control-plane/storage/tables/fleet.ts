@@ -37,7 +37,7 @@ export interface DevicesTable {
 
 export interface JoinTokensTable {
   id: string;
-  /** SHA-256 of the secret, `sha256:<hex>`: the secret itself is shown once and never kept. */
+  /** SHA-256 of the secret, hex: the secret itself is shown once and never kept. */
   secret_hash: string;
   site: string;
   labels: string;
