@@ -216,7 +216,7 @@ function vitalsOf({ settings, outbox }: Box, inference: Inference) {
       runnerRestarts: restarts,
       outboxBytes: outbox.position().bytes,
     },
-    counters: inference.takeCounters(),
+    inference: inference.takeCounters(),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Authority } from "./enrollment/authority.ts";
 import { Enrollment } from "./enrollment/enrollment.ts";
 import type { ServerIdentity } from "./enrollment/server-identity.ts";
 import type { Presence } from "./fleet/presence.ts";
+import type { HeartbeatBook, HeartbeatObserver } from "./ingest/heartbeat-observer.ts";
 import { Ingest } from "./ingest/ingest.ts";
 import { RateWindow } from "./ingest/rate-window.ts";
 import type { DeviceReleaseRoutes } from "./releases/device-routes.ts";
@@ -22,6 +23,10 @@ export interface DeviceSideParts extends DeviceReleaseRoutes {
   presence: Presence;
   trust: TrustRepository;
   settings: ControlPlaneSettings;
+  /** Keeps what heartbeats say. */
+  heartbeats: HeartbeatBook;
+  /** Others that count what heartbeats say. */
+  observers: readonly HeartbeatObserver[];
   log: Logger;
   clock: () => number;
 }
@@ -59,6 +64,8 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
         if (broker.isConnected(device)) broker.publishDown(device, "ack", JSON.stringify(ack)).catch(logged);
       },
       disconnect: (device) => broker.disconnect(device),
+      heartbeats: parts.heartbeats,
+      observers: parts.observers,
       onError: logged,
     },
     clock,

@@ -1,20 +1,32 @@
 import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { asMusterError } from "@muster/shared/errors";
 import { type Logger, pino } from "pino";
+import { Alerts } from "./alerts/alerts.ts";
+import { FleetSignals } from "./alerts/fleet-signals.ts";
 import { Operators } from "./api/operators.ts";
 import { createOperatorApi } from "./api/server.ts";
 import { restoreDirectives } from "./broker/restore-directives.ts";
 import { Authority } from "./enrollment/authority.ts";
 import { JoinTokens } from "./enrollment/join-tokens.ts";
 import { ServerIdentity } from "./enrollment/server-identity.ts";
+import { Directory } from "./fleet/directory.ts";
 import { Fleet } from "./fleet/fleet.ts";
+import { Groups } from "./fleet/groups.ts";
 import { Presence } from "./fleet/presence.ts";
-import { applyRetention } from "./ingest/retention.ts";
+import { openHealth } from "./health/health.ts";
+import { Retention } from "./ingest/retention.ts";
 import { ArtifactStore } from "./releases/artifact-store.ts";
 import { ReleaseRegistry } from "./releases/registry.ts";
 import { Directives } from "./rollouts/directives.ts";
+import { ExposureLedger } from "./rollouts/exposure/ledger.ts";
+import { Freezes } from "./rollouts/freezes.ts";
+import { rolloutsNaming } from "./rollouts/group-users.ts";
+import { Lease } from "./rollouts/lease.ts";
+import { Outlook } from "./rollouts/outlook.ts";
 import { RolloutService } from "./rollouts/service.ts";
+import { Starter } from "./rollouts/starting.ts";
 import { RolloutTick } from "./rollouts/tick.ts";
 import { openDeviceSide } from "./serve-devices.ts";
 import { deviceHostName, inUrl } from "./settings/addresses.ts";
@@ -89,25 +101,50 @@ async function compose(
   const releases = new ReleaseRegistry({ db, trust, artifacts, clock });
   const presence = await Presence.load(stores, settings, clock);
   closers.add(() => presence.save());
+  const directory = Directory.load(stores, presence);
+  const { ledger, book: health, reports } = await openHealth(stores, directory, clock);
+  closers.add(() => ledger.close());
+
+  const exposures = ExposureLedger.load(stores.telemetryRaw);
 
   const services = { stores, authority, identity, presence, trust, releases, artifacts };
-  const devices = await openDeviceSide({ ...services, settings, log, clock }, closers);
+  const devices = await openDeviceSide(
+    { ...services, settings, log, clock, heartbeats: ledger, observers: [exposures] },
+    closers,
+  );
   const { broker, ingest, enrollment } = devices;
   await restoreDirectives(stores, broker);
-  const ports = await devices.listen();
-
+  // Whoever held the lease on this directory is gone: its lock is ours.
+  await stores.writeControl((raw) => Lease.expel(raw, clock()));
+  const outlook = new Outlook();
   const tick = new RolloutTick({
-    db,
-    liveness: presence,
+    stores,
+    directory,
     directives: new Directives(keys.directive, clock),
+    starter: new Starter(stores, directory, releases),
+    ledger: exposures,
     publishDown: (device, channel, payload, how) => broker.publishDown(device, channel, payload, how),
     clock,
     log,
+    holder: `${hostname()}/${process.pid}/${randomBytes(6).toString("hex")}`,
+    outlook,
+    limits: { tickMs: settings.rolloutTickMs },
   });
   closers.add(() => tick.stop());
+  // The exposure ledger has to know the open waves before the first heartbeat comes.
+  await tick.prepare();
+  const ports = await devices.listen();
   tick.start(settings.rolloutTickMs);
-  const wake = () => void tick.run();
-  const rollouts = new RolloutService({ db, releases, liveness: presence, clock, random: randomBytes, wake });
+  const rollouts = new RolloutService({
+    stores,
+    releases,
+    directory,
+    clock,
+    random: randomBytes,
+    approvals: settings.rolloutApprovals,
+    outlook,
+    wake: () => tick.wake(),
+  });
 
   const every = (ms: number, work: () => Promise<unknown>) => {
     const timer = setInterval(() => attempt(log, work()), ms);
@@ -116,12 +153,30 @@ async function compose(
   const housekeeping = async () => {
     await identity.renewIfDue(clock());
     await trust.refresh();
-    const dropped = await applyRetention(stores, settings, clock());
-    if (dropped.length > 0) ingest.forgetTables();
   };
   await housekeeping();
   every(HOURLY, housekeeping);
+  const retention = new Retention(stores, settings, clock, () => ingest.forgetTables());
+  closers.add(() => retention.stop());
+  attempt(log, retention.run());
+  every(HOURLY, () => retention.run());
+  await health.refresh();
+  every(settings.healthMs, () => health.refresh());
+  every(1000, () => ledger.tick());
   every(settings.presenceSaveMs, () => presence.save());
+
+  const signals = new FleetSignals({
+    stores,
+    directory,
+    health,
+    dataDir,
+    serverCertificate: () => identity.secureContext().cert,
+    ingestFill: () => ingest.fill,
+    clock,
+  });
+  const alerts = await Alerts.open({ stores, source: signals, clock, random: Math.random, log });
+  closers.add(() => alerts.close());
+  alerts.start(settings.alertEvaluationMs);
 
   const operators = new Operators(db, clock);
   const host = inUrl(deviceHostName(settings));
@@ -133,14 +188,18 @@ async function compose(
     {
       control: db,
       operators,
-      info: { version: VERSION, startedAt, addresses: () => addresses },
+      info: { version: VERSION, startedAt, now: clock, addresses: () => addresses },
       trust,
       enrollment,
       tokens: new JoinTokens(stores, authority.pin, clock),
       artifacts,
       releases,
-      fleet: new Fleet(stores, presence, (device) => broker.isConnected(device)),
+      fleet: new Fleet(stores, directory, (device) => broker.isConnected(device)),
+      health: reports,
+      groups: new Groups({ db, directory, clock, usersOf: rolloutsNaming }),
       rollouts,
+      freezes: new Freezes(db, clock),
+      alerts,
     },
     tls === undefined ? {} : { tls },
     log,

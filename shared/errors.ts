@@ -417,6 +417,12 @@ export const catalogue = {
     true,
   ),
 
+  "selector.invalid": entry(
+    400,
+    "The selector cannot be read.",
+    "The sentence says where it stops; docs/selectors.md has the syntax with examples.",
+  ),
+
   "rollout.plan-invalid": entry(
     400,
     "The plan of the rollout cannot be carried out.",
@@ -432,6 +438,11 @@ export const catalogue = {
     "The rollout is in a state that does not allow this.",
     "Run `muster rollout status`: it shows the state and what can be done.",
   ),
+  "rollout.approval-refused": entry(
+    403,
+    "This operator may not approve this rollout.",
+    "Let an operator approve it who neither planned nor submitted it.",
+  ),
   "rollout.timed-out": entry(
     409,
     "The device was told to update and did not report an end in time.",
@@ -439,6 +450,45 @@ export const catalogue = {
     true,
   ),
   "rollout.canceled": entry(409, "The rollout was ended before this device began.", "Nothing."),
+
+  "window.invalid": entry(
+    400,
+    "The text is no maintenance window.",
+    'Write days and times by the clock of the site: "mon-fri 22:00-05:00", "sat,sun 00:00-24:00" or "02:00-05:00".',
+  ),
+  "freeze.invalid": entry(
+    400,
+    "The freeze cannot be kept as it was given.",
+    "Say an end after the beginning and after now, at most 366 days after the beginning.",
+  ),
+
+  "scenario.invalid": entry(
+    400,
+    "The simulator cannot run this scenario.",
+    "Compare it with test/simulator/scenario/schema.ts and the scenarios beside it.",
+  ),
+
+  "alert.rule-invalid": entry(
+    400,
+    "The alert rule cannot be judged as it was given.",
+    "Compare it with docs/alerts.md: one signal, one of above and below, a grouping that fits.",
+  ),
+  "alert.receiver-invalid": entry(
+    400,
+    "The alert receiver cannot be used as it was given.",
+    "Give either a webhook with an http(s) URL, or an e-mail server with sender and recipients.",
+  ),
+  "alert.undelivered": entry(
+    502,
+    "The receiver did not take the notification.",
+    "Check its address, certificate and secret; `muster alert receiver test` tries again.",
+    true,
+  ),
+  "alert.refused": entry(
+    502,
+    "The receiver refused the notification for good.",
+    "Read what it answered, mend the receiver, then run `muster alert receiver test`.",
+  ),
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof catalogue;

@@ -10,6 +10,8 @@ export interface ModelDeployment {
   readonly digest: string;
   /** Execution provider; there is no fallback to another one. */
   readonly provider: string;
+  /** The variant would rather run on another provider, which this device lacks. */
+  readonly fallback: boolean;
   /** Class names by index of the last dimension of the first output. */
   readonly labels?: readonly string[];
   readonly modelPath: string;

@@ -1,14 +1,19 @@
 import { asMusterError, MusterError } from "@muster/shared/errors";
-import { type InferenceCounters, LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import { CONFIDENCE_EDGES, type InferenceCounters, LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
 import type { RunningComponent } from "@muster/shared/protocol/state";
 import type { Deployment } from "./deployment.ts";
 import { Endpoint } from "./endpoint.ts";
-import { addCounters, emptyCounters, quantile } from "./latency.ts";
+import { addTally, emptyTally, quantile, type TallyEdges } from "./latency.ts";
 import { type Launched, launch } from "./launch.ts";
 import type { InferencePorts, InferenceStatus, Observed } from "./ports.ts";
 import type { Report, RunnerProcess } from "./runner-process.ts";
 import { type ServeContext, ServedRelease } from "./served-release.ts";
+import { ServingCounters } from "./serving.ts";
 import { DEFAULT_INFERENCE_SETTINGS, type InferenceSettings } from "./settings.ts";
+
+const EDGES: TallyEdges = { latency: LATENCY_EDGES_MS, confidence: CONFIDENCE_EDGES };
+
+const digestOf = (release: ServedRelease): string => release.deployment.release.digest;
 
 /** A release that a candidate runner has loaded and proven and that is not served yet. */
 export interface Prepared {
@@ -31,8 +36,8 @@ export class Inference {
   /** What has to end before this process may: launches and leaving runners. */
   readonly #unfinished = new Set<Promise<unknown>>();
   #served: ServedRelease | undefined;
-  #observed = emptyCounters(LATENCY_EDGES_MS);
-  #counters = emptyCounters(LATENCY_EDGES_MS);
+  #observed = emptyTally(EDGES);
+  readonly #counters = new ServingCounters(EDGES, () => performance.now());
   #restarts = 0;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -47,9 +52,14 @@ export class Inference {
       settings: this.#settings,
       endpoint: new Endpoint(this.#settings),
       onReport: (release, runner, report) => this.#take(release, runner, report),
-      onChange: () => ports.onChange?.(),
-      onCrash: () => {
+      edges: EDGES,
+      onChange: () => {
+        this.#countServing();
+        ports.onChange?.();
+      },
+      onCrash: (release) => {
         this.#restarts += 1;
+        this.#counters.crashed(digestOf(release));
       },
     };
   }
@@ -84,7 +94,7 @@ export class Inference {
       await next.begin();
       const old = this.#served;
       this.#served = next;
-      this.#observed = emptyCounters(LATENCY_EDGES_MS);
+      this.#observed = emptyTally(EDGES);
       if (old) void this.#leave(old, "keep", this.#settings.drainSeconds);
       this.#context.onChange();
     });
@@ -130,16 +140,19 @@ export class Inference {
     };
   }
 
-  /** What all runners counted since the last call. */
-  takeCounters(): InferenceCounters {
-    const taken = this.#counters;
-    this.#counters = emptyCounters(LATENCY_EDGES_MS);
-    return taken;
+  /** What each release did since the last call. */
+  takeCounters(): InferenceCounters[] {
+    return this.#counters.take();
   }
 
   observed(): Observed {
     const { inferences, failures, latency } = this.#observed;
     return { inferences, failures, crashes: this.#served?.crashes ?? 0, p95Ms: quantile(latency, 0.95) };
+  }
+
+  #countServing(): void {
+    const served = this.#served;
+    this.#counters.serves(served?.state === "ready" ? digestOf(served) : undefined);
   }
 
   #idle(seconds: number): Promise<void> {
@@ -164,9 +177,9 @@ export class Inference {
 
   #take(release: ServedRelease, runner: RunnerProcess, report: Report): void {
     if (report.kind !== "results") return;
-    const { batch, counters, dropped, records } = report;
-    this.#counters = addCounters(this.#counters, counters);
-    if (release === this.#served) this.#observed = addCounters(this.#observed, counters);
+    const { batch, tally, dropped, records } = report;
+    this.#counters.count(digestOf(release), tally);
+    if (release === this.#served) this.#observed = addTally(this.#observed, tally);
     if (dropped > 0)
       this.#ports.onEvent({
         code: "results.dropped",

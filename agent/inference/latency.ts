@@ -1,21 +1,46 @@
 import type { InferenceCounters } from "@muster/shared/protocol/messages";
 import type { Histogram } from "@muster/shared/protocol/model-evidence";
 
-/** Counters of nothing. @param edges upper bounds of the latency bins, milliseconds */
-export const emptyCounters = (edges: readonly number[]): InferenceCounters => ({
-  inferences: 0,
-  failures: 0,
-  latency: { edges: [...edges], counts: new Array<number>(edges.length + 1).fill(0) },
+/** What runners count of inferences; the sum over the same bins is again one. */
+export type Tally = Pick<
+  InferenceCounters,
+  "inferences" | "failures" | "fallbacks" | "latency" | "confidence"
+>;
+
+/** Upper bounds of the bins in which runners count. */
+export interface TallyEdges {
+  /** Milliseconds. */
+  readonly latency: readonly number[];
+  /** Scores, 0 to 1. */
+  readonly confidence: readonly number[];
+}
+
+const emptyHistogram = (edges: readonly number[]): Histogram => ({
+  edges: [...edges],
+  counts: new Array<number>(edges.length + 1).fill(0),
 });
 
-/** The sum of two counters over the same bins. */
-export const addCounters = (a: InferenceCounters, b: InferenceCounters): InferenceCounters => ({
+const addHistogram = (a: Histogram, b: Histogram): Histogram => ({
+  edges: a.edges,
+  counts: a.counts.map((count, bin) => count + (b.counts[bin] ?? 0)),
+});
+
+/** A tally of nothing. */
+export const emptyTally = ({ latency, confidence }: TallyEdges): Tally => ({
+  inferences: 0,
+  failures: 0,
+  fallbacks: 0,
+  latency: emptyHistogram(latency),
+  confidence: emptyHistogram(confidence),
+});
+
+/** The sum of two tallies over the same bins. */
+export const addTally = (a: Tally, b: Tally): Tally => ({
   inferences: a.inferences + b.inferences,
   failures: a.failures + b.failures,
-  latency: {
-    edges: a.latency.edges,
-    counts: a.latency.counts.map((count, bin) => count + (b.latency.counts[bin] ?? 0)),
-  },
+  fallbacks: a.fallbacks + b.fallbacks,
+  latency: addHistogram(a.latency, b.latency),
+  confidence: addHistogram(a.confidence, b.confidence),
 });
 
 /**

@@ -1,7 +1,7 @@
 import { MusterError } from "@muster/shared/errors";
-import { LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
 import type { RunningComponent } from "@muster/shared/protocol/state";
 import type { Deployment } from "./deployment.ts";
+import type { TallyEdges } from "./latency.ts";
 import type { LogPort } from "./ports.ts";
 import { RunnerProcess } from "./runner-process.ts";
 import type { InferenceSettings } from "./settings.ts";
@@ -16,6 +16,7 @@ export interface LaunchContext {
   readonly version: string;
   readonly settings: InferenceSettings;
   readonly log: LogPort;
+  readonly edges: TallyEdges;
 }
 
 /**
@@ -29,7 +30,7 @@ export async function launch(
   deployment: Deployment,
   signal: AbortSignal,
 ): Promise<Launched> {
-  const { log, settings, version } = context;
+  const { edges, log, settings, version } = context;
   const runner = RunnerProcess.fork(log);
   const abort = () => runner.end();
   signal.addEventListener("abort", abort);
@@ -37,14 +38,7 @@ export async function launch(
     if (signal.aborted) abort();
     await runner.started(settings.startSeconds);
     const { bodyLimit, bodyTotalLimit, connectionLimit, queueLimit, resultLimit } = settings;
-    const limits = {
-      bodyLimit,
-      bodyTotalLimit,
-      connectionLimit,
-      queueLimit,
-      resultLimit,
-      latencyEdgesMs: LATENCY_EDGES_MS,
-    };
+    const limits = { bodyLimit, bodyTotalLimit, connectionLimit, queueLimit, resultLimit, edges };
     const load = { kind: "load", deployment, limits, agentVersion: version } as const;
     const { components, loadMs } = await runner.ask(load, "loaded", settings.loadSeconds);
     const golden = await runner.ask({ kind: "golden" }, "golden-passed", settings.goldenSeconds);

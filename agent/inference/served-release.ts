@@ -4,23 +4,21 @@ import type { FromRunner } from "../runner/control.ts";
 import { restartDelay } from "./backoff.ts";
 import type { Deployment } from "./deployment.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type Launched, launch } from "./launch.ts";
+import { type LaunchContext, type Launched, launch } from "./launch.ts";
 import type { InferencePorts } from "./ports.ts";
 import type { Report, RunnerProcess } from "./runner-process.ts";
-import type { InferenceSettings } from "./settings.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** Time between pings, milliseconds. */
 const PING_MS = 1000;
 
-export interface ServeContext extends Pick<InferencePorts, "version" | "log" | "onEvent"> {
-  readonly settings: InferenceSettings;
+export interface ServeContext extends LaunchContext, Pick<InferencePorts, "onEvent"> {
   readonly endpoint: Endpoint;
   /** Takes what runners report; it outlives this release. */
   readonly onReport: (release: ServedRelease, runner: RunnerProcess, report: Report) => void;
   readonly onChange: () => void;
   /** A served runner crashed or hung and is started again. */
-  readonly onCrash: () => void;
+  readonly onCrash: (release: ServedRelease) => void;
 }
 
 type Listening = Extract<FromRunner, { kind: "listening" }>;
@@ -156,7 +154,7 @@ export class ServedRelease {
     if (this.#retired.signal.aborted) return;
     this.crashes += 1;
     this.rssBytes = 0;
-    this.#context.onCrash();
+    this.#context.onCrash(this);
     this.#context.onEvent({ code: failure.code, message: failure.message });
     const stableMs = this.#context.settings.stableSeconds * 1000;
     if (this.#readySince !== undefined && performance.now() - this.#readySince >= stableMs)

@@ -4,16 +4,27 @@ import { PROTOCOL_VERSION } from "@muster/shared/protocol/primitives";
 import { downTopic, type UpChannel, upTopic } from "@muster/shared/protocol/topics";
 import { decodeMessage, encodeMessage, MAX_PAYLOAD_BYTES } from "@muster/shared/protocol/wire";
 import { Drain } from "./drain.ts";
+import type { LineCounters } from "./line-counters.ts";
 import type { LinkPorts, LinkSettings } from "./ports.ts";
+import type { RecentHeartbeats } from "./recent-heartbeats.ts";
 
 /** Changes of state that come together are told together, milliseconds. */
 const COALESCE_MS = 50;
 
+/** What outlives a session. */
+export interface Memory {
+  readonly line: LineCounters;
+  readonly heartbeats: RecentHeartbeats;
+}
+
+type Publish = (topic: string, payload: string, qos: 0 | 1) => void;
+
 /** What is said in one session, from birth to its end. */
 export class Conversation {
   readonly #ports: LinkPorts;
+  readonly #memory: Memory;
   readonly #session: string;
-  readonly #publish: (topic: string, payload: string, qos: 0 | 1) => void;
+  readonly #publish: Publish;
   readonly #drain: Drain;
   readonly #askAgain: () => void;
   readonly #heartbeatMs: number;
@@ -26,11 +37,13 @@ export class Conversation {
   constructor(
     ports: LinkPorts,
     settings: LinkSettings,
+    memory: Memory,
     session: string,
-    publish: (topic: string, payload: string, qos: 0 | 1) => void,
+    publish: Publish,
     askAgain: () => void,
   ) {
     this.#ports = ports;
+    this.#memory = memory;
     this.#session = session;
     this.#publish = publish;
     this.#askAgain = askAgain;
@@ -47,13 +60,19 @@ export class Conversation {
     );
   }
 
-  /** Says who we are and how we are, sends what is kept, and goes on with heartbeats. */
+  /** Says who we are and how we are, sends what is kept or may be lost, and goes on with heartbeats. */
   begin(): void {
     this.#birth();
     this.#state();
+    for (const payload of this.#memory.heartbeats.again()) this.#up("heartbeat", payload, 0);
     this.#drain.pump();
     // A random phase: boxes that came back together must not go on in step.
     this.#heartbeatTimer = setTimeout(() => this.#beat(), this.#heartbeatMs * this.#ports.random());
+  }
+
+  /** Says what was counted since the last heartbeat: the agent is about to stop. */
+  sayLast(): void {
+    this.#beat();
   }
 
   end(): void {
@@ -137,14 +156,18 @@ export class Conversation {
   }
 
   #beat(): void {
+    clearTimeout(this.#heartbeatTimer);
     this.#heartbeatTimer = setTimeout(() => this.#beat(), this.#heartbeatMs);
     this.#heartbeatSeq += 1;
-    const beat = { seq: this.#heartbeatSeq, at: this.#ports.now(), ...this.#ports.vitals() };
-    this.#up(
-      "heartbeat",
-      encodeMessage(Heartbeat, { v: PROTOCOL_VERSION, session: this.#session, ...beat }),
-      0,
-    );
+    const { vitals, now } = this.#ports;
+    const beat = { session: this.#session, seq: this.#heartbeatSeq, at: now(), ...vitals() };
+    const payload = encodeMessage(Heartbeat, {
+      v: PROTOCOL_VERSION,
+      ...beat,
+      agent: this.#memory.line.take(),
+    });
+    this.#memory.heartbeats.sends(payload);
+    this.#up("heartbeat", payload, 0);
   }
 
   #up(channel: UpChannel, payload: string, qos: 0 | 1): void {

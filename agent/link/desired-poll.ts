@@ -12,8 +12,12 @@ export interface PollOptions {
   random: () => number;
   /** Answers `deferred` when the directive has to be offered again. */
   offer: (directive: string) => Promise<string>;
+  /** Each attempt, once: whether the control plane answered it. */
+  synced: (succeeded: boolean) => void;
   failed: (error: MusterError) => void;
 }
+
+type Answer = { text: string; etag: string | undefined } | undefined;
 
 const MAX_FAILURE_FACTOR = 16;
 
@@ -65,7 +69,7 @@ export class DesiredPoll {
     this.#timer = setTimeout(() => {
       const urgent = this.#urgent;
       this.#urgent = false;
-      this.#poll()
+      this.#ask()
         .then(() => {
           this.#failures = 0;
         })
@@ -78,18 +82,35 @@ export class DesiredPoll {
     }, delay);
   }
 
-  /** The ETag is kept only when the directive was taken: a failed one is asked for again. */
-  async #poll(): Promise<void> {
+  async #ask(): Promise<void> {
+    let answer: Answer;
+    try {
+      answer = await this.#request();
+    } catch (error) {
+      if (!this.#abort.signal.aborted) this.#options.synced(false);
+      throw error;
+    }
+    this.#options.synced(true);
+    if (answer) await this.#take(answer);
+  }
+
+  /** The directive, or undefined when there is no other than the one that was taken. */
+  async #request(): Promise<Answer> {
     const response = await this.#options.http.request({
       path: DEVICE_API.desired,
       headers: this.#etag === undefined ? {} : { "if-none-match": this.#etag },
       signal: this.#abort.signal,
     });
     const text = (await readBody(response.body, MAX_PAYLOAD_BYTES)).toString("utf8");
-    if (response.status === 304 || response.status === 204) return;
+    if (response.status === 304 || response.status === 204) return undefined;
     if (response.status !== 200) throw problemError(response.status, text);
+    return { text, etag: response.headers.etag };
+  }
+
+  /** The ETag is kept only when the directive was taken: a failed one is asked for again. */
+  async #take({ text, etag }: NonNullable<Answer>): Promise<void> {
     if ((await this.#options.offer(text)) === "deferred")
       throw new MusterError("request.conflict", "The directive could not be taken now.");
-    this.#etag = response.headers.etag;
+    this.#etag = etag;
   }
 }

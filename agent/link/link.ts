@@ -3,11 +3,13 @@ import { Will } from "@muster/shared/protocol/messages";
 import { PROTOCOL_VERSION } from "@muster/shared/protocol/primitives";
 import { upTopic } from "@muster/shared/protocol/topics";
 import { encodeMessage } from "@muster/shared/protocol/wire";
-import { Conversation } from "./conversation.ts";
+import { Conversation, type Memory } from "./conversation.ts";
 import { DesiredPoll } from "./desired-poll.ts";
+import { LineCounters } from "./line-counters.ts";
 import { type LinkEffect, type LinkEvent, type LinkState, stepLink } from "./link-machine.ts";
-import { MqttSession } from "./mqtt-session.ts";
+import { longestSilenceMs, MqttSession } from "./mqtt-session.ts";
 import type { LinkPorts, LinkSettings } from "./ports.ts";
+import { RecentHeartbeats } from "./recent-heartbeats.ts";
 
 export interface LinkStatus {
   state: LinkState["name"];
@@ -28,6 +30,7 @@ export class Link {
   readonly #ports: LinkPorts;
   readonly #settings: LinkSettings;
   readonly #poll: DesiredPoll;
+  readonly #memory: Memory;
   #state: LinkState = { name: "idle" };
   #since: number;
   #timer: NodeJS.Timeout | undefined;
@@ -42,12 +45,18 @@ export class Link {
     this.#ports = ports;
     this.#settings = settings;
     this.#since = ports.now();
+    const { monotonic } = ports;
+    this.#memory = {
+      line: new LineCounters(monotonic),
+      heartbeats: new RecentHeartbeats(longestSilenceMs(settings.keepaliveSeconds), monotonic),
+    };
     this.#poll = new DesiredPoll({
       http: ports.http,
       downMs: settings.pollMs,
       upMs: settings.pollOnlineMs,
       random: ports.random,
       offer: (directive) => ports.offer(directive, "https"),
+      synced: (succeeded) => this.#memory.line.synced(succeeded),
       failed: ({ code, message }) => ports.log.info({ code, message }, "the directive could not be polled"),
     });
     ports.outbox.onAppend(() => this.#online()?.recordsAdded());
@@ -128,11 +137,12 @@ export class Link {
           lost: (reason) => this.#onLost(reason),
         },
       );
-      // A publish that fails is told by the end of the session; what matters is sent again from the outbox.
       const conversation = new Conversation(
         this.#ports,
         this.#settings,
+        this.#memory,
         id,
+        // A publish that fails is told by the end of the session; what matters is sent again in the next one.
         (topic, payload, qos) => {
           mqtt.publish(topic, payload, qos).catch(() => undefined);
         },
@@ -147,6 +157,8 @@ export class Link {
   #onOnline(): void {
     if (!this.#session) return;
     this.#session.online = true;
+    this.#memory.line.synced(true);
+    this.#memory.line.setConnected(true);
     this.#lastError = undefined;
     this.#step("connected");
     this.#poll.setOnline(true);
@@ -155,6 +167,8 @@ export class Link {
   }
 
   #onLost(reason: MusterError): void {
+    if (!this.#session?.online) this.#memory.line.synced(false);
+    this.#memory.line.setConnected(false);
     this.#session?.conversation.end();
     this.#session = undefined;
     this.#lastError = reason;
@@ -178,6 +192,7 @@ export class Link {
   async #sayGoodbye(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
+    if (session?.online) session.conversation.sayLast();
     session?.conversation.end();
     if (!session?.online) {
       session?.mqtt.destroy();

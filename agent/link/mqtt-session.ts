@@ -29,6 +29,14 @@ export interface SessionEvents {
 
 /** Silent keepalives after which the connection is given up, whatever the library believes. */
 const SILENT_KEEPALIVES = 3;
+/** Looks at the silence within that time. */
+const SILENCE_CHECKS = 6;
+
+const silenceOf = (keepaliveSeconds: number): number => keepaliveSeconds * 1000 * SILENT_KEEPALIVES;
+
+/** How long a connection may have been dead when its end is told, milliseconds. */
+export const longestSilenceMs = (keepaliveSeconds: number): number =>
+  silenceOf(keepaliveSeconds) * (1 + 1 / SILENCE_CHECKS);
 
 /** Bytes without the end of a packet; MQTT.js would gather up to 256 MiB. Some packets may wait in a stream's buffer. */
 const MAX_UNPARSED_BYTES = 2 * MAX_PAYLOAD_BYTES;
@@ -69,7 +77,7 @@ export class MqttSession {
     this.#options = options;
     this.#events = events;
     this.#heardAt = options.monotonic();
-    const silenceMs = options.keepaliveSeconds * 1000 * SILENT_KEEPALIVES;
+    const silenceMs = silenceOf(options.keepaliveSeconds);
     this.#client = new mqttClient.default(() => this.#guarded(openStream(options.url, options.tls)), {
       clientId: options.device,
       protocolVersion: 4,
@@ -95,7 +103,7 @@ export class MqttSession {
     this.#watchdog = setInterval(() => {
       if (options.monotonic() - this.#heardAt > silenceMs)
         this.#end(new MusterError("request.timeout", `${options.url} was silent for ${silenceMs / 1000} s.`));
-    }, silenceMs / 6);
+    }, silenceMs / SILENCE_CHECKS);
     this.#listen();
   }
 

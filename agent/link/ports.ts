@@ -12,8 +12,8 @@ export interface LinkLog {
   warn(fields: object, message: string): void;
 }
 
-/** What heartbeats tell besides their number and time. */
-export type Vitals = Pick<Heartbeat, "uptimeSeconds" | "health" | "counters">;
+/** What heartbeats tell besides their number, their time and the line. */
+export type Vitals = Pick<Heartbeat, "uptimeSeconds" | "health" | "inference">;
 
 export interface LinkPorts {
   device: string;

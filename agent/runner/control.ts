@@ -1,8 +1,8 @@
 import type { ErrorCode } from "@muster/shared/errors";
-import type { InferenceCounters } from "@muster/shared/protocol/messages";
 import type { Failure } from "@muster/shared/protocol/primitives";
 import type { RunningComponent } from "@muster/shared/protocol/state";
 import type { Deployment } from "../inference/deployment.ts";
+import type { Tally, TallyEdges } from "../inference/latency.ts";
 import type { ResultRecord } from "../inference/ports.ts";
 
 /** Limits that the runner keeps; the supervisor's settings decide them. */
@@ -12,8 +12,7 @@ export interface RunnerLimits {
   readonly queueLimit: number;
   readonly resultLimit: number;
   readonly connectionLimit: number;
-  /** Upper bounds of the latency bins, milliseconds. */
-  readonly latencyEdgesMs: readonly number[];
+  readonly edges: TallyEdges;
 }
 
 /** Where to listen. A null asks for no listener of that kind. */
@@ -51,5 +50,5 @@ export type FromRunner =
       failure: ListenFailure | null;
     }
   | { kind: "pong"; count: number; rssBytes: number }
-  | { kind: "results"; batch: number; records: ResultRecord[]; counters: InferenceCounters; dropped: number }
+  | { kind: "results"; batch: number; records: ResultRecord[]; tally: Tally; dropped: number }
   | { kind: "drained" };

@@ -28,9 +28,9 @@ async function load({ deployment, limits, agentVersion }: Load): Promise<Runner>
       throw new MusterError("model.load-failed", `The release has two models of the name ${model.name}.`);
     models.set(model.name, await loadModel(model));
   }
-  const metrics = new Metrics(limits.latencyEdgesMs);
+  const metrics = new Metrics(limits.edges);
   const results = new ResultBuffer(limits.resultLimit, (batch, records, dropped) =>
-    tell({ kind: "results", batch, records, counters: metrics.take(), dropped }),
+    tell({ kind: "results", batch, records, tally: metrics.take(), dropped }),
   );
   const bodies = new BodyReader(limits.bodyLimit, limits.bodyTotalLimit);
   const scheduler = new FifoScheduler(limits.queueLimit);

@@ -1,37 +1,44 @@
-import type { InferenceCounters } from "@muster/shared/protocol/messages";
+import { emptyTally, type Tally, type TallyEdges } from "../inference/latency.ts";
+
+/** One computed row of a request. */
+export interface Counted {
+  /** Inference time, microseconds. */
+  readonly latencyUs: number;
+  readonly ok: boolean;
+  /** Highest score, or null where the model gives none. */
+  readonly score: number | null;
+  /** Computed by another than the preferred provider of the variant. */
+  readonly fallback: boolean;
+}
 
 /** Sums of what was computed since they were last taken. */
 export class Metrics {
-  readonly #edges: readonly number[];
-  #counters: InferenceCounters;
+  readonly #edges: TallyEdges;
+  #tally: Tally;
 
-  /** @param edges upper bounds of the latency bins, milliseconds */
-  constructor(edges: readonly number[]) {
+  constructor(edges: TallyEdges) {
     this.#edges = edges;
-    this.#counters = this.#empty();
+    this.#tally = emptyTally(edges);
   }
 
-  /** @param latencyUs inference time, microseconds */
-  count(latencyUs: number, ok: boolean): void {
-    const { latency } = this.#counters;
-    const bin = this.#edges.findIndex((edge) => latencyUs / 1000 < edge);
-    const index = bin === -1 ? this.#edges.length : bin;
-    latency.counts[index] = latency.counts[index]! + 1;
-    this.#counters.inferences += 1;
-    if (!ok) this.#counters.failures += 1;
+  count({ latencyUs, ok, score, fallback }: Counted): void {
+    const tally = this.#tally;
+    tally.inferences += 1;
+    if (!ok) tally.failures += 1;
+    if (fallback) tally.fallbacks += 1;
+    add(tally.latency, latencyUs / 1000);
+    if (score !== null) add(tally.confidence, score);
   }
 
-  take(): InferenceCounters {
-    const taken = this.#counters;
-    this.#counters = this.#empty();
+  take(): Tally {
+    const taken = this.#tally;
+    this.#tally = emptyTally(this.#edges);
     return taken;
   }
+}
 
-  #empty(): InferenceCounters {
-    return {
-      inferences: 0,
-      failures: 0,
-      latency: { edges: [...this.#edges], counts: new Array<number>(this.#edges.length + 1).fill(0) },
-    };
-  }
+function add({ edges, counts }: Tally["latency"], value: number): void {
+  const bin = edges.findIndex((edge) => value < edge);
+  const index = bin === -1 ? edges.length : bin;
+  counts[index] = counts[index]! + 1;
 }

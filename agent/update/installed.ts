@@ -45,6 +45,7 @@ export interface ChosenModel {
   version: string;
   variant: string;
   provider: string;
+  fallback: boolean;
   labels?: string[];
   files: { model: ReleaseFile; golden: ReleaseFile; reference: ReleaseFile };
 }
@@ -64,6 +65,7 @@ export function chosenModels({ manifest, choices }: InstalledRelease): ChosenMod
         version,
         variant: variant.id,
         provider: choice.provider,
+        fallback: choice.provider !== variant.requires.providers[0],
         ...(labels && { labels }),
         files: {
           model: { path: `${name}.onnx`, artifact: variant.model, kind: "model" },

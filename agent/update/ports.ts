@@ -11,6 +11,8 @@ export interface DeployedModel {
   variant: string;
   digest: string;
   provider: string;
+  /** The variant would rather run on another provider, which this device lacks. */
+  fallback: boolean;
   labels?: string[];
   modelPath: string;
   goldenPath: string;

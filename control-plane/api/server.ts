@@ -5,12 +5,17 @@ import { requireOperator } from "./authorization.ts";
 import { describeApi } from "./openapi.ts";
 import { servePage } from "./page.ts";
 import { answerProblems } from "./problems.ts";
+import { alertRoutes } from "./routes/alerts.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
 import { deviceRoutes } from "./routes/devices.ts";
 import { fleetRoutes } from "./routes/fleet.ts";
+import { freezeRoutes } from "./routes/freezes.ts";
+import { groupRoutes } from "./routes/groups.ts";
+import { healthRoutes } from "./routes/health.ts";
 import { operatorRoutes } from "./routes/operators.ts";
 import { releaseRoutes } from "./routes/releases.ts";
 import { rolloutRoutes } from "./routes/rollouts.ts";
+import { siteRoutes } from "./routes/sites.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { trustRoutes } from "./routes/trust.ts";
@@ -52,11 +57,16 @@ export async function createOperatorApi(
       statusRoutes(api, services);
       fleetRoutes(api, services.fleet);
       deviceRoutes(api, services);
+      siteRoutes(api, services);
+      groupRoutes(api, services);
+      healthRoutes(api, services);
       tokenRoutes(api, services.tokens);
       trustRoutes(api, services.trust);
       artifactRoutes(api, services.artifacts);
       releaseRoutes(api, services.releases);
       rolloutRoutes(api, services.rollouts);
+      freezeRoutes(api, services.freezes);
+      alertRoutes(api, services.alerts);
       operatorRoutes(api, services.operators);
     },
     { prefix: "/api/v1" },

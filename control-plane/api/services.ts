@@ -1,9 +1,13 @@
 import type { Kysely } from "kysely";
+import type { Alerts } from "../alerts/alerts.ts";
 import type { Enrollment } from "../enrollment/enrollment.ts";
 import type { JoinTokens } from "../enrollment/join-tokens.ts";
 import type { Fleet } from "../fleet/fleet.ts";
+import type { Groups } from "../fleet/groups.ts";
+import type { HealthReports } from "../health/reports.ts";
 import type { ArtifactStore } from "../releases/artifact-store.ts";
 import type { ReleaseRegistry } from "../releases/registry.ts";
+import type { Freezes } from "../rollouts/freezes.ts";
 import type { RolloutService } from "../rollouts/service.ts";
 import type { ControlTables } from "../storage/tables/index.ts";
 import type { TrustRepository } from "../trust/repository.ts";
@@ -14,6 +18,8 @@ export interface ControlPlaneInfo {
   version: string;
   /** Milliseconds since the epoch. */
   startedAt: number;
+  /** Milliseconds since the epoch. */
+  now(): number;
   /** Addresses that devices use; they are known once the listeners are open. */
   addresses(): { deviceUrl: string; mqttUrl: string };
 }
@@ -29,5 +35,9 @@ export interface OperatorServices {
   artifacts: ArtifactStore;
   releases: ReleaseRegistry;
   fleet: Fleet;
+  groups: Groups;
+  health: HealthReports;
   rollouts: RolloutService;
+  alerts: Alerts;
+  freezes: Freezes;
 }

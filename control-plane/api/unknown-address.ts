@@ -6,7 +6,10 @@ const pattern = (url: string): RegExp =>
   new RegExp(
     `^${url
       .split("/")
-      .map((part) => (part.startsWith(":") ? "[^/]+" : part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")))
+      .map((part) => {
+        if (part === "*") return ".+";
+        return part.startsWith(":") ? "[^/]+" : part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+      })
       .join("/")}$`,
   );
 

@@ -30,6 +30,12 @@ export function timelineLine(entry: Timeline["entries"][number]): string {
   return `${timestamp(entry.at)}  ${printable(text)}`;
 }
 
+/** Labels in one line. */
+export const labelsText = (labels: DeviceResource["labels"]): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(" ") || "none";
+
 /** The device in lines for people. */
 export function describeDevice(
   device: DeviceResource,
@@ -40,12 +46,9 @@ export function describeDevice(
   const rows: [string, string][] = [
     ["id", device.id],
     ["site", device.site],
-    [
-      "labels",
-      Object.entries(device.labels)
-        .map(([key, value]) => `${key}=${value}`)
-        .join(" ") || "none",
-    ],
+    ["labels", labelsText(device.labels)],
+    ["inherits", labelsText(device.inheritedLabels)],
+    ["groups", device.groups.join(" ") || "none"],
     [
       "state",
       `${liveness(device)}, seen ${ago(device.lastSeenAt, now)}, ${device.connected ? "connected" : "not connected"}`,

@@ -15,6 +15,9 @@ Exit codes:
 const BY_CODE: Partial<Record<ErrorCode, number>> = {
   "settings.invalid": EXIT.usage,
   "request.invalid": EXIT.usage,
+  "window.invalid": EXIT.usage,
+  "freeze.invalid": EXIT.usage,
+  "selector.invalid": EXIT.usage,
   "request.not-found": EXIT.notFound,
   "request.unauthorized": EXIT.unreachable,
   "request.rate-limited": EXIT.unreachable,

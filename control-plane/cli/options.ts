@@ -9,6 +9,16 @@ export function collectLabel(text: string, labels: Record<string, string> = {}):
   return { ...labels, [text.slice(0, equals)]: text.slice(equals + 1) };
 }
 
+/** As `collectLabel`; `key=` takes a label away. @throws MusterError `settings.invalid` */
+export function collectLabelChange(
+  text: string,
+  labels: Record<string, string | null> = {},
+): Record<string, string | null> {
+  const equals = text.indexOf("=");
+  if (equals < 1) throw new MusterError("settings.invalid", `${text} is no label: write key=value or key=.`);
+  return { ...labels, [text.slice(0, equals)]: text.slice(equals + 1) || null };
+}
+
 /** Adds one value to those collected so far. */
 export const collect = (text: string, values: readonly string[] = []): string[] => [...values, text];
 

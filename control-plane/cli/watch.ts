@@ -4,7 +4,8 @@ import type { RolloutEventList, RolloutResource } from "../api/schemas/rollouts.
 import type { OperatorClient } from "./client.ts";
 import { LiveArea } from "./live-area.ts";
 import type { Output } from "./output.ts";
-import { describeRollout, isOver } from "./rollout-words.ts";
+import { describeRollout } from "./rollout-status.ts";
+import { isOver } from "./rollout-words.ts";
 import { printable } from "./terminal.ts";
 
 const INTERVAL_MS = 500;

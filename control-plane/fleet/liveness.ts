@@ -41,8 +41,7 @@ export function livenessOf(
   rules: LivenessRules,
 ): Liveness {
   const { lastSeenAt, goneAt, transitions } = facts;
-  const recent = transitions.filter((at) => at > now - FLAPPING_WINDOW_MS);
-  if (recent.length >= FLAPPING_TRANSITIONS) return "flapping";
+  if (isFlapping(transitions, now)) return "flapping";
   if (lastSeenAt === null) return "offline";
   if (goneAt !== null && now - goneAt >= rules.willGraceMs) return "offline";
 
@@ -55,4 +54,10 @@ export function livenessOf(
   const silentBefore = listening.aliveUntil - lastSeenAt > LATE_INTERVALS * interval;
   const justStarted = now - listening.startedAt < RESTART_INTERVALS * interval;
   return justStarted && !silentBefore && lastSeenAt < listening.startedAt ? "late" : "offline";
+}
+
+/** Transitions ascend, so the oldest of the newest six decides. */
+function isFlapping(transitions: readonly number[], now: number): boolean {
+  const decisive = transitions.at(-FLAPPING_TRANSITIONS);
+  return decisive !== undefined && decisive > now - FLAPPING_WINDOW_MS;
 }

@@ -3,21 +3,50 @@ import {
   FLAPPING_TRANSITIONS,
   type ListeningTimes,
   type Liveness,
+  type LivenessFacts,
   type LivenessRules,
   livenessOf,
 } from "./liveness.ts";
 import type { DeviceStatus } from "./types.ts";
 
-interface Entry {
+/** What every judgement of liveness rests on. */
+interface Hearing {
+  readonly rules: LivenessRules;
+  readonly now: () => number;
+  listening: ListeningTimes;
+}
+
+/** What was heard of one device, and what follows from it at the moment that one asks. */
+export class DevicePresence implements LivenessFacts {
+  readonly site: string;
   status: DeviceStatus;
-  site: string;
   lastSeenAt: number | null;
-  goneAt: number | null;
+  goneAt: number | null = null;
   session: string | null;
   /** A late birth of the session before must not win over the current one. */
-  formerSession: string | null;
-  transitions: number[];
-  unsaved: boolean;
+  formerSession: string | null = null;
+  transitions: number[] = [];
+  unsaved = false;
+  readonly #hearing: Hearing;
+
+  constructor(hearing: Hearing, site: string, known: KnownBefore) {
+    this.#hearing = hearing;
+    this.site = site;
+    this.status = known.status ?? "active";
+    this.lastSeenAt = known.lastSeenAt ?? null;
+    this.session = known.session ?? null;
+  }
+
+  get liveness(): Liveness {
+    const { now, listening, rules } = this.#hearing;
+    return livenessOf(this, now(), listening, rules);
+  }
+}
+
+interface KnownBefore {
+  status?: DeviceStatus;
+  lastSeenAt?: number | null;
+  session?: string | null;
 }
 
 /** Devices written in one transaction; more would hold up the event loop for too long. */
@@ -29,27 +58,23 @@ const SAVE_CHUNK = 1_000;
  */
 export class Presence {
   readonly #stores: Stores;
-  readonly #rules: LivenessRules;
-  readonly #now: () => number;
-  readonly #entries = new Map<string, Entry>();
-  #listening: ListeningTimes;
+  readonly #hearing: Hearing;
+  readonly #entries = new Map<string, DevicePresence>();
 
-  private constructor(stores: Stores, rules: LivenessRules, now: () => number) {
+  private constructor(stores: Stores, hearing: Hearing) {
     this.#stores = stores;
-    this.#rules = rules;
-    this.#now = now;
-    this.#listening = { startedAt: now(), aliveUntil: now() };
+    this.#hearing = hearing;
   }
 
   static async load(stores: Stores, rules: LivenessRules, now: () => number): Promise<Presence> {
-    const presence = new Presence(stores, rules, now);
     const mark = await stores.telemetry
       .selectFrom("clock_marks")
       .select("at")
       .where("name", "=", "listening")
       .executeTakeFirst();
     const startedAt = now();
-    presence.#listening = { startedAt, aliveUntil: Math.min(mark?.at ?? startedAt, startedAt) };
+    const listening = { startedAt, aliveUntil: Math.min(mark?.at ?? startedAt, startedAt) };
+    const presence = new Presence(stores, { rules, now, listening });
     const rows = await stores.control
       .selectFrom("devices")
       .select(["id", "site", "status", "last_seen_at", "reported_session"])
@@ -64,22 +89,8 @@ export class Presence {
   }
 
   /** Makes a device known; one that is known already keeps what was heard of it. */
-  add(
-    device: string,
-    site: string,
-    known: { status?: DeviceStatus; lastSeenAt?: number | null; session?: string | null } = {},
-  ): void {
-    if (this.#entries.has(device)) return;
-    this.#entries.set(device, {
-      status: known.status ?? "active",
-      site,
-      lastSeenAt: known.lastSeenAt ?? null,
-      goneAt: null,
-      session: known.session ?? null,
-      formerSession: null,
-      transitions: [],
-      unsaved: false,
-    });
+  add(device: string, site: string, known: KnownBefore = {}): void {
+    if (!this.#entries.has(device)) this.#entries.set(device, new DevicePresence(this.#hearing, site, known));
   }
 
   /** Undefined for a device that this fleet does not know. */
@@ -95,7 +106,7 @@ export class Presence {
   seen(device: string): void {
     const entry = this.#entries.get(device);
     if (!entry) return;
-    entry.lastSeenAt = this.#now();
+    entry.lastSeenAt = this.#hearing.now();
     entry.goneAt = null;
     entry.unsaved = true;
   }
@@ -124,29 +135,20 @@ export class Presence {
   endSession(device: string, session: string): boolean {
     const entry = this.#entries.get(device);
     if (!entry || entry.session !== session) return false;
-    entry.goneAt = this.#now();
+    entry.goneAt = this.#hearing.now();
     this.#transition(entry);
     return true;
   }
 
-  livenessOf(device: string): Liveness {
-    const entry = this.#entries.get(device);
-    return entry ? livenessOf(entry, this.#now(), this.#listening, this.#rules) : "offline";
-  }
-
-  lastSeenAt(device: string): number | null {
-    return this.#entries.get(device)?.lastSeenAt ?? null;
-  }
-
-  *all(): Iterable<{ device: string; site: string; status: DeviceStatus; liveness: Liveness }> {
-    for (const [device, { site, status }] of this.#entries)
-      yield { device, site, status, liveness: this.livenessOf(device) };
+  /** Undefined for a device that this fleet does not know. */
+  of(device: string): Pick<DevicePresence, "liveness" | "lastSeenAt"> | undefined {
+    return this.#entries.get(device);
   }
 
   /** Writes what changed since the last save, and that this control plane still listens. */
   async save(): Promise<void> {
     const changed = [...this.#entries].filter(([, entry]) => entry.unsaved);
-    const now = this.#now();
+    const now = this.#hearing.now();
     for (let first = 0; first < changed.length; first += SAVE_CHUNK) {
       const chunk = changed.slice(first, first + SAVE_CHUNK);
       await this.#stores.writeControl((db) => {
@@ -162,7 +164,7 @@ export class Presence {
     });
   }
 
-  #transition(entry: Entry): void {
-    entry.transitions = [...entry.transitions.slice(1 - FLAPPING_TRANSITIONS), this.#now()];
+  #transition(entry: DevicePresence): void {
+    entry.transitions = [...entry.transitions.slice(1 - FLAPPING_TRANSITIONS), this.#hearing.now()];
   }
 }

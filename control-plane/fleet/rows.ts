@@ -1,60 +1,54 @@
-import type { HardwareFacts } from "@muster/shared/protocol/hardware";
-import type { Failure, Labels, ReleaseRef } from "@muster/shared/protocol/primitives";
-import type { ReportedState } from "@muster/shared/protocol/state";
-import type { Directive } from "@muster/shared/trust/directive";
+import type { Failure, ReleaseRef } from "@muster/shared/protocol/primitives";
+import type { Selectable } from "kysely";
 import type { DeviceEventsTable, DevicesTable, DeviceUpdatesTable } from "../storage/tables/fleet.ts";
-import type { Liveness } from "./liveness.ts";
+import type { FleetDevice } from "./fleet-device.ts";
 import type { DeviceDetail, DeviceSummary, TimelineEntry } from "./types.ts";
-
-/** What is known of a device outside its row. */
-export interface Live {
-  liveness: Liveness;
-  lastSeenAt: number | null;
-}
 
 const parse = <T>(json: string | null): T | null => (json === null ? null : (JSON.parse(json) as T));
 
-export function summaryOf(row: DevicesTable, live: Live): DeviceSummary {
-  const reported = parse<ReportedState>(row.reported);
-  return {
-    id: row.id,
-    name: row.name,
-    site: row.site,
-    labels: JSON.parse(row.labels) as Labels,
-    status: row.status,
-    liveness: live.liveness,
-    lastSeenAt: live.lastSeenAt,
-    hardwareClass: row.hardware_class,
-    agentVersion: row.agent_version,
-    generation: row.generation,
-    running: reported?.running ?? null,
-    update: reported?.update ?? null,
-    lastResult: reported?.lastResult ?? null,
-  };
-}
+export const summaryOf = (device: FleetDevice): DeviceSummary => ({
+  id: device.id,
+  name: device.name,
+  site: device.site,
+  labels: device.labels,
+  status: device.status,
+  liveness: device.liveness,
+  lastSeenAt: device.lastSeenAt,
+  hardwareClass: device.hardwareClass,
+  agentVersion: device.agentVersion,
+  generation: device.generation,
+  running: device.running,
+  update: device.reported?.update ?? null,
+  lastResult: device.reported?.lastResult ?? null,
+});
 
 export function detailOf(
-  row: DevicesTable,
-  live: Live,
-  more: { connected: boolean; storedResults: number },
+  device: FleetDevice,
+  row: Selectable<DevicesTable>,
+  more: { groups: string[]; connected: boolean; storedResults: number },
 ): DeviceDetail {
+  const { labels, effectiveLabels, hardware, reported, directive } = device;
   return {
-    ...summaryOf(row, live),
-    hardware: JSON.parse(row.hardware) as HardwareFacts,
+    ...summaryOf(device),
+    inheritedLabels: Object.fromEntries(
+      Object.entries(effectiveLabels).filter(([key]) => !Object.hasOwn(labels, key)),
+    ),
+    groups: more.groups,
+    hardware,
     signingKey: row.signing_key,
     enrolledAt: row.enrolled_at,
     joinToken: row.join_token,
     certificate: { serial: row.certificate_serial, expiresAt: row.certificate_expires_at },
     connected: more.connected,
-    reported: parse<ReportedState>(row.reported),
+    reported,
     reportedAt: row.reported_at,
-    directive: parse<Directive>(row.directive)?.payload ?? null,
+    directive,
     storedResults: more.storedResults,
     revoked: row.revoked_at === null ? null : { at: row.revoked_at, reason: row.revoked_reason ?? "" },
   };
 }
 
-export const updateEntry = (row: DeviceUpdatesTable): TimelineEntry => ({
+export const updateEntry = (row: Selectable<DeviceUpdatesTable>): TimelineEntry => ({
   kind: "update",
   at: row.at,
   generation: row.generation,

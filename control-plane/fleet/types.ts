@@ -3,6 +3,7 @@ import type { Failure, Labels, ReleaseRef } from "@muster/shared/protocol/primit
 import type { ReportedState } from "@muster/shared/protocol/state";
 import type { DirectivePayload } from "@muster/shared/trust/directive";
 import type { Liveness } from "./liveness.ts";
+import type { EffectiveSite, SiteSettings } from "./site-book.ts";
 
 export type DeviceStatus = "active" | "revoked";
 
@@ -11,6 +12,7 @@ export interface DeviceSummary {
   id: string;
   name: string;
   site: string;
+  /** Its own. */
   labels: Labels;
   status: DeviceStatus;
   liveness: Liveness;
@@ -27,6 +29,10 @@ export interface DeviceSummary {
 }
 
 export interface DeviceDetail extends DeviceSummary {
+  /** Labels of its site and of those above that it does not have itself. */
+  inheritedLabels: Labels;
+  /** Saved groups that it is in now. */
+  groups: string[];
   hardware: HardwareFacts;
   signingKey: string;
   enrolledAt: number;
@@ -49,6 +55,8 @@ export interface DeviceQuery {
   release?: string;
   /** Part of the id or name. */
   text?: string;
+  /** See docs/selectors.md; it has to hold together with the others. */
+  selector?: string;
   /** 1 to 1000, 100 unless told. */
   limit?: number;
   /** `next` of the page before. */
@@ -62,12 +70,16 @@ export interface Page<T> {
 
 export type LivenessCounts = Record<Liveness, number>;
 
-/** One site path that has devices of its own or below it; the counts include everything below. */
+/** One site path with devices or settings at or below it; the counts include everything below. */
 export interface SiteSummary {
   site: string;
   devices: number;
   revoked: number;
   liveness: LivenessCounts;
+  /** What is stated of the site itself. */
+  settings: SiteSettings;
+  /** With everything that it inherits. */
+  effective: EffectiveSite;
 }
 
 export interface ReleaseCount {

@@ -6,6 +6,7 @@ import type { Stores } from "../storage/database.ts";
 import { decodeUp, type UpMessage } from "./decode.ts";
 import type { BatchEntry, Entry, PendingState } from "./entries.ts";
 import { EntryQueue } from "./entry-queue.ts";
+import type { HeartbeatBook, HeartbeatObserver } from "./heartbeat-observer.ts";
 import { RateWindow } from "./rate-window.ts";
 import { Recorder } from "./recorder.ts";
 
@@ -14,6 +15,10 @@ export interface IngestPorts {
   acknowledge(device: string, ack: Ack): void;
   /** Ends the session of a device whose batch could not be taken: it begins again from what was acknowledged. */
   disconnect(device: string): void;
+  /** Keeps heartbeats. */
+  heartbeats: HeartbeatBook;
+  /** Count what heartbeats say. */
+  observers?: readonly HeartbeatObserver[];
   onError(error: MusterError): void;
 }
 
@@ -87,7 +92,7 @@ export class Ingest {
     this.#settings = settings;
     this.#ports = ports;
     this.#now = now;
-    this.#recorder = new Recorder(stores);
+    this.#recorder = new Recorder(stores, ports.heartbeats, ports.observers ?? []);
     this.#queue = new EntryQueue(settings.queueRecords);
     this.#noteRate = new RateWindow(settings.notesPerMinute);
   }
@@ -116,6 +121,11 @@ export class Ingest {
     if (!this.#noteRate.passes(device, receivedAt)) return;
     const message = `${prefix}${error.message}`.slice(0, 1000);
     this.#enqueue({ kind: "note", device, code: error.code, message, receivedAt });
+  }
+
+  /** How full the queue of records that wait for the database is, 0 to 1. */
+  get fill(): number {
+    return this.#queue.records / this.#settings.queueRecords;
   }
 
   /** Undefined while there is room; otherwise a promise of it. */

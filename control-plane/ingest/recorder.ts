@@ -11,6 +11,7 @@ import {
   type PendingState,
   withoutRepeats,
 } from "./entries.ts";
+import type { HeartbeatBook, HeartbeatObserver } from "./heartbeat-observer.ts";
 import { TelemetryWriter } from "./telemetry-writer.ts";
 
 export interface Recorded {
@@ -25,9 +26,13 @@ export class Recorder {
   readonly #stores: Stores;
   readonly #control: ControlWriter;
   readonly #telemetry: TelemetryWriter;
+  readonly #heartbeats: HeartbeatBook;
+  readonly #observers: readonly HeartbeatObserver[];
 
-  constructor(stores: Stores) {
+  constructor(stores: Stores, heartbeats: HeartbeatBook, observers: readonly HeartbeatObserver[]) {
     this.#stores = stores;
+    this.#heartbeats = heartbeats;
+    this.#observers = [heartbeats, ...observers];
     this.#control = new ControlWriter(stores.controlRaw);
     this.#telemetry = new TelemetryWriter(stores.telemetryRaw);
   }
@@ -38,7 +43,9 @@ export class Recorder {
    */
   async write(states: readonly PendingState[], entries: readonly Entry[]): Promise<Recorded> {
     const sent = entries.filter((entry): entry is BatchEntry => entry.kind === "batch");
-    const heartbeats = entries.filter((entry): entry is HeartbeatEntry => entry.kind === "heartbeat");
+    const beats = this.#heartbeats.select(
+      entries.filter((entry): entry is HeartbeatEntry => entry.kind === "heartbeat"),
+    );
     const notes = entries
       .filter((entry): entry is Note => entry.kind === "note")
       .map((note) => ({ ...note, id: `${note.device}/${randomUUID()}` }));
@@ -47,8 +54,12 @@ export class Recorder {
     const forControl = batches.filter(concernsControl);
     if (states.length > 0 || forControl.length > 0 || notes.length > 0)
       await this.#stores.writeControl(() => this.#control.write(states, forControl, notes));
-    if (batches.length > 0 || heartbeats.length > 0)
-      await this.#stores.writeTelemetry(() => this.#telemetry.write(batches, heartbeats));
+    if (batches.length > 0 || beats.length > 0)
+      await this.#stores.writeTelemetry((db) => {
+        this.#telemetry.write(batches);
+        for (const observer of this.#observers) observer.store?.(db, beats);
+      });
+    for (const observer of this.#observers) observer.stored(beats);
 
     const acks = new Map<string, { device: string; ack: Ack }>();
     for (const { device, outbox, upTo } of batches)
@@ -61,5 +72,6 @@ export class Recorder {
   /** Day tables may have been dropped, or their creation rolled back. */
   forgetTables(): void {
     this.#telemetry.forgetTables();
+    this.#heartbeats.forgetTables();
   }
 }

@@ -1,24 +1,13 @@
 import type { OutboxRecord } from "@muster/shared/protocol/messages";
 import type { Database, Statement } from "better-sqlite3";
-import {
-  type DayTable,
-  dayTableName,
-  ensureDayTable,
-  HEARTBEAT_COLUMNS,
-  RESULT_COLUMNS,
-} from "../storage/day-tables.ts";
+import { dayTableName, ensureDayTable, RESULT_COLUMNS } from "../storage/day-tables.ts";
 import { BuildIds } from "./build-ids.ts";
-import type { FreshBatch, HeartbeatEntry } from "./entries.ts";
+import type { FreshBatch } from "./entries.ts";
 
 type ResultRecord = Extract<OutboxRecord, { kind: "result" }>;
 type GapRecord = Extract<OutboxRecord, { kind: "gap" }>;
 
-const COLUMNS: Record<DayTable, readonly string[]> = {
-  results: RESULT_COLUMNS,
-  heartbeats: HEARTBEAT_COLUMNS,
-};
-
-/** Writes results, gaps, heartbeats and outbox positions to telemetry.db. */
+/** Writes results, gaps and outbox positions to telemetry.db. */
 export class TelemetryWriter {
   readonly #db: Database;
   readonly #position: Statement<[string, string], { up_to: number }>;
@@ -54,9 +43,8 @@ export class TelemetryWriter {
   }
 
   /** Call it inside a transaction: records and position are stored together or not at all. */
-  write(batches: Iterable<FreshBatch>, heartbeats: Iterable<HeartbeatEntry>): void {
+  write(batches: Iterable<FreshBatch>): void {
     for (const batch of batches) this.#writeBatch(batch);
-    for (const heartbeat of heartbeats) this.#writeHeartbeat(heartbeat);
   }
 
   /** What the last transactions made may have been dropped or rolled back: nothing is taken for granted. */
@@ -67,7 +55,7 @@ export class TelemetryWriter {
 
   #writeBatch({ device, outbox, receivedAt, records, upTo }: FreshBatch): void {
     if (records.length === 0) return;
-    const insert = this.#insertInto("results", receivedAt);
+    const insert = this.#insertInto(receivedAt);
     const source = this.#setPosition.get(device, outbox, upTo, receivedAt)!;
     let results = 0;
     for (const record of records) {
@@ -79,37 +67,13 @@ export class TelemetryWriter {
     if (results > 0) this.#count.run(device, results);
   }
 
-  #writeHeartbeat({ device, beat, receivedAt }: HeartbeatEntry): void {
-    const { health, counters } = beat;
-    this.#insertInto("heartbeats", receivedAt).run(
-      device,
-      beat.session,
-      beat.seq,
-      beat.at,
-      receivedAt,
-      beat.uptimeSeconds,
-      health.agentRss,
-      health.runnerRss,
-      health.loadPerCore,
-      health.freeMemoryMiB,
-      health.freeDiskMiB,
-      health.temperatureC,
-      health.runnerRestarts,
-      health.outboxBytes,
-      counters.inferences,
-      counters.failures,
-      JSON.stringify(counters.latency),
-    );
-  }
-
-  #insertInto(table: DayTable, at: number): Statement {
-    const name = dayTableName(table, at);
+  #insertInto(at: number): Statement {
+    const name = dayTableName("results", at);
     let insert = this.#inserts.get(name);
     if (!insert) {
-      ensureDayTable(this.#db, table, name);
-      const columns = COLUMNS[table];
+      ensureDayTable(this.#db, "results", name);
       insert = this.#db.prepare(
-        `INSERT INTO ${name} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})
+        `INSERT INTO ${name} (${RESULT_COLUMNS.join(", ")}) VALUES (${RESULT_COLUMNS.map(() => "?").join(", ")})
          ON CONFLICT DO NOTHING`,
       );
       this.#inserts.set(name, insert);

@@ -1,55 +1,46 @@
-import type { HardwareFacts } from "@muster/shared/protocol/hardware";
-import type { Labels } from "@muster/shared/protocol/primitives";
-import type { Directive } from "@muster/shared/trust/directive";
 import type { Kysely } from "kysely";
 import type { ControlTables } from "../storage/tables/index.ts";
-import type { Candidate } from "./selection.ts";
+import type { RolloutPlan } from "./plan.ts";
 
-/** States in which a rollout has its devices to itself. */
-export const ACTIVE_STATES = ["running", "paused", "aborting", "reverting"] as const;
+/** States in which a rollout has a claim on its devices. */
+const ACTIVE_STATES = ["running", "paused", "aborting", "reverting"] as const;
 
-/** Every device of the fleet, as a plan looks at it. */
-export async function readCandidates(db: Kysely<ControlTables>): Promise<Candidate[]> {
-  const devices = await db
-    .selectFrom("devices")
-    .select([
-      "id",
-      "name",
-      "site",
-      "labels",
-      "hardware",
-      "hardware_class",
-      "status",
-      "running_digest",
-      "directive",
-    ])
-    .orderBy("id")
-    .execute();
-  const busy = await readBusy(db);
-  return devices.map((row) => ({
-    id: row.id,
-    name: row.name,
-    site: row.site,
-    labels: JSON.parse(row.labels) as Labels,
-    hardware: JSON.parse(row.hardware) as HardwareFacts,
-    hardwareClass: row.hardware_class,
-    active: row.status === "active",
-    running: row.running_digest,
-    desired: row.directive === null ? undefined : desiredDigest(row.directive),
-    rollout: busy.get(row.id) ?? null,
-  }));
+/** The rollout that has a device, and the priority by which it holds it. */
+export interface Claim {
+  rollout: string;
+  /** Name of its release. */
+  name: string;
+  priority: number;
 }
 
-const desiredDigest = (directive: string): string | null =>
-  (JSON.parse(directive) as Directive).payload.release?.digest ?? null;
-
-/** Devices of rollouts under way, with the rollout. */
-export async function readBusy(db: Kysely<ControlTables>): Promise<Map<string, string>> {
-  const rows = await db
-    .selectFrom("rollout_devices")
-    .innerJoin("rollouts", "rollouts.id", "rollout_devices.rollout")
-    .select(["rollout_devices.device", "rollout_devices.rollout"])
-    .where("rollouts.state", "in", [...ACTIVE_STATES])
+/**
+ * Devices of rollouts under way, each with the one that has it: of several the one of the higher priority, of
+ * equal ones that which started first.
+ * @param except A rollout whose own claims do not count
+ */
+export async function readClaims(db: Kysely<ControlTables>, except?: string): Promise<Map<string, Claim>> {
+  const rollouts = await db
+    .selectFrom("rollouts")
+    .select(["id", "plan"])
+    .where("state", "in", [...ACTIVE_STATES])
+    .$if(except !== undefined, (query) => query.where("id", "!=", except ?? ""))
+    .orderBy("started_at")
+    .orderBy("created_at")
+    .orderBy("id")
     .execute();
-  return new Map(rows.map(({ device, rollout }) => [device, rollout]));
+  const claims = rollouts.map(({ id, plan: text }): Claim => {
+    const { release, priority } = JSON.parse(text) as RolloutPlan;
+    return { rollout: id, name: release.name, priority };
+  });
+  const claimed = new Map<string, Claim>();
+  for (const claim of claims.sort((a, b) => b.priority - a.priority)) {
+    const members = await db
+      .selectFrom("rollout_devices")
+      .select("device")
+      .where("rollout", "=", claim.rollout)
+      .where("status", "in", ["waiting", "retrying", "told", "returning", "succeeded", "failed"])
+      .execute();
+    for (const { device } of members) if (!claimed.has(device)) claimed.set(device, claim);
+  }
+  return claimed;
 }

@@ -1,9 +1,9 @@
 import { MusterError } from "@muster/shared/errors";
 import { PROTOCOL_VERSION, type ReleaseRef } from "@muster/shared/protocol/primitives";
-import type { ReportedState } from "@muster/shared/protocol/state";
-import { type Directive, signDirective } from "@muster/shared/trust/directive";
+import { signDirective } from "@muster/shared/trust/directive";
 import type { SigningKey } from "@muster/shared/trust/ed25519";
-import type { ControlTransaction } from "../storage/transaction.ts";
+import type { Database, Statement } from "better-sqlite3";
+import type { FleetDevice } from "../fleet/fleet-device.ts";
 
 /** How long a directive may be taken up, milliseconds. */
 const DIRECTIVE_VALIDITY = 30 * 86_400_000;
@@ -19,6 +19,7 @@ export interface IssuedDirective {
 export class Directives {
   readonly #key: SigningKey;
   readonly #clock: () => number;
+  #prepared: { db: Database; generation: Statement; store: Statement } | undefined;
 
   constructor(key: SigningKey, clock: () => number) {
     this.#key = key;
@@ -30,18 +31,15 @@ export class Directives {
    * floor is 0, since a rollout must be able to go back: the generation alone keeps old directives out.
    * @throws MusterError `request.not-found` for a device that does not exist
    */
-  async issue(
-    tx: ControlTransaction,
+  issue(
+    db: Database,
     device: string,
     desired: { release: ReleaseRef | null; rollout: string | null },
-  ): Promise<IssuedDirective> {
-    const row = await tx
-      .selectFrom("devices")
-      .select("generation")
-      .where("id", "=", device)
-      .executeTakeFirst();
-    if (!row) throw new MusterError("request.not-found", `There is no device ${device}.`);
-    const generation = row.generation + 1;
+  ): IssuedDirective {
+    const { generation: current, store } = this.#statements(db);
+    const former = current.get(device) as number | undefined;
+    if (former === undefined) throw new MusterError("request.not-found", `There is no device ${device}.`);
+    const generation = former + 1;
     const issuedAt = this.#clock();
     const directive = signDirective(
       {
@@ -57,28 +55,27 @@ export class Directives {
       this.#key,
     );
     const text = JSON.stringify(directive);
-    await tx.updateTable("devices").set({ generation, directive: text }).where("id", "=", device).execute();
+    store.run(generation, text, device);
     return { device, generation, text };
   }
 
   /**
-   * Issues anew, with the same content, every directive that its device has not taken up and half of whose
-   * validity is over: a device that comes back after a long time finds one that it may still accept.
+   * True for a directive that its device has not taken up and half of whose validity is over: issued anew with
+   * the same content, a device that comes back after a long time finds one that it may still accept.
    */
-  async renewDue(tx: ControlTransaction): Promise<IssuedDirective[]> {
-    const rows = await tx
-      .selectFrom("devices")
-      .select(["id", "directive", "reported"])
-      .where("status", "=", "active")
-      .where("directive", "is not", null)
-      .execute();
-    const renewed: IssuedDirective[] = [];
-    for (const { id, directive, reported } of rows) {
-      const { payload } = JSON.parse(directive as string) as Directive;
-      if (this.#clock() < payload.issuedAt + DIRECTIVE_VALIDITY / 2) continue;
-      const accepted = reported === null ? 0 : (JSON.parse(reported) as ReportedState).generation;
-      if (accepted < payload.generation) renewed.push(await this.issue(tx, id, payload));
-    }
-    return renewed;
+  isDue({ active, directive, reported }: FleetDevice): boolean {
+    if (!active || directive === null) return false;
+    if (this.#clock() < directive.issuedAt + DIRECTIVE_VALIDITY / 2) return false;
+    return (reported?.generation ?? 0) < directive.generation;
+  }
+
+  #statements(db: Database) {
+    if (this.#prepared?.db !== db)
+      this.#prepared = {
+        db,
+        generation: db.prepare("SELECT generation FROM devices WHERE id = ?").pluck(),
+        store: db.prepare("UPDATE devices SET generation = ?, directive = ? WHERE id = ?"),
+      };
+    return this.#prepared;
   }
 }

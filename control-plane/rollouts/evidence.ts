@@ -1,42 +1,19 @@
 import { catalogue, type ErrorCode } from "@muster/shared/errors";
-import type { ReleaseManifest } from "@muster/shared/protocol/release";
-import type { ReportedState, RunningComponent } from "@muster/shared/protocol/state";
 import type { Attempt, DeviceFacts, DeviceRecord, Rollout } from "./model.ts";
-
-/** True when the device proves to run this release: its digest, and every component as the manifest has it. */
-export function provesRelease(
-  manifest: ReleaseManifest,
-  digest: string,
-  reported: ReportedState | null,
-): boolean {
-  if (reported?.running?.digest !== digest) return false;
-  const hasModels = manifest.components.some(({ type }) => type === "model");
-  if (hasModels ? reported.runner !== "ready" : reported.runner === "failed") return false;
-  return (
-    reported.components.length === manifest.components.length &&
-    manifest.components.every((component) => {
-      const running = reported.components.find(
-        ({ type, name }) => type === component.type && name === component.name,
-      );
-      return running !== undefined && isBuildOf(component, running);
-    })
-  );
-}
-
-function isBuildOf(component: ReleaseManifest["components"][number], running: RunningComponent): boolean {
-  if (running.version !== component.version) return false;
-  if (component.type === "config") return running.digest === component.document.digest;
-  return component.variants.some(
-    ({ id, model }) => id === running.variant && model.digest === running.digest,
-  );
-}
+import { provesRelease } from "./proof.ts";
+import { retryOrFail } from "./retries.ts";
+import { inPhase, timeoutOf } from "./timeouts.ts";
 
 /** Attempts at `digest` by a directive of this generation or a renewal of it, newest first, with their end. */
-function endedAttempts(facts: DeviceFacts, since: number, digest: string | null): Attempt[] {
-  return facts.attempts
-    .filter((attempt) => attempt.generation >= since && attempt.digest === digest)
-    .filter(({ outcome }) => outcome !== null && outcome !== "superseded")
-    .toSorted((a, b) => b.generation - a.generation);
+function newestEnd(facts: DeviceFacts, since: number, digest: string | null): Attempt | undefined {
+  let newest: Attempt | undefined;
+  for (const attempt of facts.attempts) {
+    const { generation, outcome } = attempt;
+    if (generation < since || attempt.digest !== digest || outcome === null || outcome === "superseded")
+      continue;
+    if (newest === undefined || generation > newest.generation) newest = attempt;
+  }
+  return newest;
 }
 
 /** True when the device is known to have taken up the directive that told it. */
@@ -48,13 +25,9 @@ export function hasBegun(record: DeviceRecord, facts: DeviceFacts): boolean {
   );
 }
 
-const timedOut = (seconds: number) => ({
-  outcome: "timed-out",
-  failure: {
-    code: "rollout.timed-out",
-    message: `It told no end within ${seconds} s of being reached.`,
-  },
-});
+/** True where time alone moves the device on, though nothing was heard of it. */
+export const isOverdue = ({ plan }: Rollout, record: DeviceRecord, now: number): boolean =>
+  record.status === "told" && timeoutOf(record, plan.timeouts, now) !== undefined;
 
 /**
  * A device record as the facts of this moment have it. The same facts give the same record however often and in
@@ -68,8 +41,10 @@ export function appraise(
 ): DeviceRecord {
   switch (record.status) {
     case "waiting":
-      return facts.active ? record : released(record, "canceled");
+    case "held":
+      return facts.active ? record : { ...record, status: "released", outcome: "canceled" };
     case "told":
+    case "retrying":
     case "succeeded":
     case "failed":
       return appraiseTold(rollout, record, facts, now);
@@ -81,36 +56,34 @@ export function appraise(
   }
 }
 
-const released = (record: DeviceRecord, outcome: string): DeviceRecord => ({
-  ...record,
-  status: "released",
-  outcome,
-});
-
 function appraiseTold(rollout: Rollout, record: DeviceRecord, facts: DeviceFacts, now: number): DeviceRecord {
   const { release, manifest, plan } = rollout;
   const told = record.toldGeneration ?? 0;
-  if (record.status === "told" && !facts.active) return released(record, "canceled");
-  if (facts.owner !== rollout.id) return released(record, "superseded");
-  const reachedAt = record.reachedAt ?? (facts.online || hasBegun(record, facts) ? now : null);
-  const reached = { ...record, reachedAt };
+  const { reported } = facts;
+  const inFlight = record.status === "told" || record.status === "retrying";
+  if (inFlight && !facts.active) return { ...record, status: "released", outcome: "canceled" };
+  if (facts.owner !== rollout.id) return { ...record, status: "superseded", outcome: "superseded" };
 
-  const proven = provesRelease(manifest, release.digest, facts.reported);
-  const [end] = endedAttempts(facts, told, release.digest);
+  const proven = provesRelease(manifest, release.digest, reported);
+  const end = newestEnd(facts, told, release.digest);
   // A device that ran the release before it was told has nothing to do, so there is no attempt to end.
-  const unchanged = record.previous?.digest === release.digest && (facts.reported?.generation ?? 0) >= told;
+  const unchanged = record.previous?.digest === release.digest && (reported?.generation ?? 0) >= told;
   if (proven && (end ? end.outcome === "succeeded" : unchanged))
-    return { ...reached, status: "succeeded", outcome: "succeeded", failure: null };
-  if (end && end.outcome !== "succeeded")
-    return { ...reached, status: "failed", outcome: end.outcome, failure: end.failure };
+    return { ...record, status: "succeeded", outcome: "succeeded", failure: null, notBefore: null };
+  if (record.status === "retrying") return record;
+  const fail = (outcome: string | null, failure: DeviceRecord["failure"]): DeviceRecord => {
+    const failed: DeviceRecord = { ...record, status: "failed", outcome, failure };
+    return record.status === "told" ? retryOrFail(rollout, failed, now) : failed;
+  };
+  if (end && end.outcome !== "succeeded") return fail(end.outcome, end.failure);
+  if (!end && reported?.refused && reported.refused.generation >= told)
+    return fail("rejected", reported.refused.failure);
+  if (record.status !== "told") return contradicted(record, facts, release.digest);
 
-  const { refused } = facts.reported ?? {};
-  if (!end && refused && refused.generation >= told)
-    return { ...reached, status: "failed", outcome: "rejected", failure: refused.failure };
-  if (record.status !== "told") return contradicted(reached, facts, release.digest);
-  if (reachedAt !== null && now - reachedAt >= plan.deviceTimeoutSeconds * 1000)
-    return { ...reached, status: "failed", ...timedOut(plan.deviceTimeoutSeconds) };
-  return reached;
+  const { update } = reported ?? {};
+  const seen = update && update.generation >= told ? inPhase(record, update.phase, now) : record;
+  const timeout = timeoutOf(seen, plan.timeouts, now);
+  return timeout ? fail("timed-out", timeout) : seen;
 }
 
 /** A success that no longer holds is a failure; a runner that is only starting proves neither. */
@@ -129,11 +102,12 @@ function appraiseReturn(rollout: Rollout, record: DeviceRecord, facts: DeviceFac
   const since = record.returnGeneration ?? 0;
   const previous = record.previous?.digest ?? null;
   const { reported } = facts;
-  if (!facts.active || facts.owner !== rollout.id) return { ...record, status: "released" };
+  if (!facts.active) return { ...record, status: "released" };
+  if (facts.owner !== rollout.id) return { ...record, status: "superseded" };
   // While an update is under way the device may still roll back to the release that it should leave.
   const settled = reported !== null && reported.update === null && reported.generation >= since;
   if (settled && (reported.running?.digest ?? null) === previous) return { ...record, status: "returned" };
-  const [end] = endedAttempts(facts, since, previous);
+  const end = newestEnd(facts, since, previous);
   const refused = reported?.refused && reported.refused.generation >= since ? reported.refused : undefined;
   const failure = end && end.outcome !== "succeeded" ? end.failure : (refused?.failure ?? undefined);
   if (failure === undefined) return record;

@@ -1,58 +1,30 @@
-import { MusterError } from "@muster/shared/errors";
-import type { ControlTransaction } from "../storage/transaction.ts";
-import { readBusy } from "./candidates.ts";
-import type { Candidate } from "./selection.ts";
-import type { WaveMember } from "./waves.ts";
+import type { HardwareFacts } from "@muster/shared/protocol/hardware";
+import type { ReleaseManifest } from "@muster/shared/protocol/release";
+import type { Database } from "better-sqlite3";
+import type { FleetDevice } from "../fleet/fleet-device.ts";
+import { downloadSize } from "./download-size.ts";
 
-/** @throws MusterError `request.conflict` where another rollout under way has a device of this one */
-export async function requireFree(tx: ControlTransaction, id: string): Promise<void> {
-  const busy = await readBusy(tx);
-  const devices = await tx
-    .selectFrom("rollout_devices")
-    .innerJoin("devices", "devices.id", "rollout_devices.device")
-    .select(["device", "devices.name", "devices.site"])
-    .where("rollout", "=", id)
-    .execute();
-  for (const { device, name, site } of devices) {
-    const other = busy.get(device);
-    if (other !== undefined && other !== id)
-      throw new MusterError(
-        "request.conflict",
-        `Rollout ${other} is changing device ${name} at ${site}: wait for its end, or abort it first.`,
-      );
-  }
+/** A device on its way into a rollout. */
+export interface NewMember {
+  device: FleetDevice;
+  /** Counted from 0. */
+  wave: number;
+  position: number;
+  status: "waiting" | "held";
 }
 
-/** Rows of one statement: 15 values each, and SQLite takes 32 766 values. */
-const ROWS_PER_INSERT = 500;
-
-/** Stores the targets of a rollout that starts. */
-export async function insertMembers(
-  tx: ControlTransaction,
-  rollout: string,
-  members: readonly WaveMember<Candidate>[],
-): Promise<void> {
-  for (let first = 0; first < members.length; first += ROWS_PER_INSERT)
-    await tx
-      .insertInto("rollout_devices")
-      .values(
-        members.slice(first, first + ROWS_PER_INSERT).map(({ target, wave, position }) => ({
-          rollout,
-          device: target.id,
-          site: target.site,
-          hardware_class: target.hardwareClass,
-          wave,
-          position,
-          status: "waiting" as const,
-          previous: null,
-          told_generation: null,
-          told_at: null,
-          reached_at: null,
-          return_generation: null,
-          returned_at: null,
-          outcome: null,
-          failure: null,
-        })),
-      )
-      .execute();
+/** Stores members of a rollout. Call it inside a transaction of `db`. */
+export function memberWriter(db: Database, rollout: string, manifest: ReleaseManifest) {
+  const insert = db.prepare(
+    `INSERT INTO rollout_devices (rollout, device, site, hardware_class, wave, position, status, bytes, attempts)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+  );
+  // Boxes of one kind share their hardware facts: each kind is measured once.
+  const sizes = new Map<HardwareFacts, number>();
+  return ({ device, wave, position, status }: NewMember): void => {
+    const { id, site, hardware, hardwareClass } = device;
+    const bytes = sizes.get(hardware) ?? downloadSize(manifest, hardware);
+    sizes.set(hardware, bytes);
+    insert.run(rollout, id, site, hardwareClass, wave, position, status, bytes);
+  };
 }

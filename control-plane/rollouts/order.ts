@@ -1,7 +1,8 @@
-/** A device with its site. */
+/** What the order of devices looks at. */
 export interface Placed {
-  device: string;
+  id: string;
   site: string;
+  hardwareClass: string;
 }
 
 /** Pseudo-random numbers from 0 to 1 (mulberry32): the same seed gives the same order on every machine. */
@@ -24,26 +25,78 @@ function shuffle<T>(items: T[], random: () => number): T[] {
 }
 
 /**
- * The order in which devices are taken: one of each site in turn, sites and devices of a site in an order drawn
- * from `seed`. The first n devices are thus spread over as many sites as can be, since a site fails together.
+ * The order in which devices are taken, drawn from `seed` and the same for any order of `devices`. `random` does
+ * not look at places. With `spread` the first n devices are at as many sites as can be, since a site fails
+ * together, and of each hardware class in proportion, every class once before others come again where sites
+ * allow it.
  */
-export function spreadOrder<T extends Placed>(devices: readonly T[], seed: number): T[] {
+export function orderOf<T extends Placed>(
+  devices: readonly T[],
+  order: "spread" | "random",
+  seed: number,
+): T[] {
   const random = generator(seed);
-  const sites = new Map<string, T[]>();
-  const sorted = devices.toSorted((a, b) => (a.device < b.device ? -1 : 1));
-  for (const device of sorted) {
-    const there = sites.get(device.site);
-    if (there) there.push(device);
-    else sites.set(device.site, [device]);
-  }
-  const names = shuffle([...sites.keys()].sort(), random);
-  const queues = names.map((site) => shuffle(sites.get(site) ?? [], random));
-  const longest = Math.max(0, ...queues.map((queue) => queue.length));
+  const shuffled = shuffle(
+    devices.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    random,
+  );
+  return order === "random" ? shuffled : spread(shuffled);
+}
+
+/** Rounds over the sites, one device of each in a round; the class that is most behind goes first. */
+function spread<T extends Placed>(devices: readonly T[]): T[] {
+  const classes = [...classesOf(devices).values()].sort((a, b) => a.sites.size - b.sites.size);
   const order: T[] = [];
-  for (let round = 0; round < longest; round += 1)
-    for (const queue of queues) {
-      const device = queue[round];
-      if (device) order.push(device);
+  while (order.length < devices.length) {
+    const visited = new Set<string>();
+    const turns = classes.map((one) => ({ one, sites: [...one.sites.keys()], next: 0 }));
+    for (;;) {
+      let turn: (typeof turns)[number] | undefined;
+      for (const other of turns)
+        if (hasNext(other, visited) && (!turn || isBehind(other.one, turn.one))) turn = other;
+      if (!turn) break;
+      const site = turn.sites[turn.next] as string;
+      visited.add(site);
+      order.push(takeOf(turn.one, site));
     }
+  }
   return order;
+}
+
+interface Class<T> {
+  size: number;
+  taken: number;
+  /** Devices that are left, by site, both in the order drawn. */
+  sites: Map<string, T[]>;
+}
+
+/** By the share of its devices that was taken, so that no wave takes all of a small class. */
+const isBehind = (one: Class<unknown>, other: Class<unknown>): boolean =>
+  one.taken * other.size < other.taken * one.size;
+
+function classesOf<T extends Placed>(devices: readonly T[]): Map<string, Class<T>> {
+  const classes = new Map<string, Class<T>>();
+  for (const device of devices.toReversed()) {
+    const one: Class<T> = classes.get(device.hardwareClass) ?? { size: 0, taken: 0, sites: new Map() };
+    classes.set(device.hardwareClass, one);
+    const there = one.sites.get(device.site) ?? [];
+    one.sites.set(device.site, there);
+    there.push(device);
+    one.size += 1;
+  }
+  return classes;
+}
+
+/** Goes on to the first site that this round has not visited; false where there is none. */
+function hasNext(turn: { sites: readonly string[]; next: number }, visited: ReadonlySet<string>): boolean {
+  while (turn.next < turn.sites.length && visited.has(turn.sites[turn.next] as string)) turn.next += 1;
+  return turn.next < turn.sites.length;
+}
+
+function takeOf<T>(one: Class<T>, site: string): T {
+  const there = one.sites.get(site) as T[];
+  const device = there.pop() as T;
+  if (there.length === 0) one.sites.delete(site);
+  one.taken += 1;
+  return device;
 }

@@ -1,8 +1,3 @@
-/** Whether a device is there, as the fleet computes it. */
-export interface LivenessPort {
-  livenessOf(device: string): "online" | "late" | "offline" | "flapping";
-}
-
 /** Hands a payload to the broker; rejects where the broker did not take it. */
 export type PublishDown = (
   device: string,

@@ -1,145 +1,186 @@
+import { MusterError } from "@muster/shared/errors";
 import type { Failure, ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { Kysely } from "kysely";
+import type { Directory } from "../fleet/directory.ts";
+import type { Stores } from "../storage/database.ts";
 import type { ControlTables } from "../storage/tables/index.ts";
 import type { RolloutsTable } from "../storage/tables/rollouts.ts";
-import { countDevices, noDevices, situationOf } from "./counts.ts";
-import { gateOf } from "./decide.ts";
-import { readFacts } from "./facts.ts";
-import type { DeviceRecord, Rollout } from "./model.ts";
-import type { LivenessPort } from "./ports.ts";
-import { loadRollout, planOf, releaseOf } from "./store.ts";
+import { approvalsOf } from "./approvals.ts";
+import { situationOf } from "./counts.ts";
+import { type Counted, readCounts } from "./device-counts.ts";
+import type { GateView } from "./gate/judge.ts";
+import type { Actor } from "./model.ts";
+import type { Prospect } from "./outlook.ts";
+import { parsed, planOf, releaseOf } from "./store.ts";
 import type {
-  DeviceCounts,
-  RolloutDeviceView,
+  HeldCounts,
+  RolloutDevicePage,
   RolloutEventView,
+  RolloutPage,
   RolloutSummary,
   RolloutView,
   WaveView,
 } from "./views.ts";
 
-function summaryOf(row: RolloutsTable, waves: number, counts: DeviceCounts): RolloutSummary {
+export interface PageQuery {
+  limit?: number;
+  /** `next` of the page before. */
+  cursor?: string;
+}
+
+const ROLLOUTS_PAGE = 50;
+const DEVICES_PAGE = 1_000;
+const EVENTS_PAGE = 1_000;
+
+function summaryOf(row: RolloutsTable, { waves, all }: Counted): RolloutSummary {
+  const plan = planOf(row);
   return {
     id: row.id,
     state: row.state,
     release: releaseOf(row),
-    selector: planOf(row).selector,
+    selector: plan.selector,
+    priority: plan.priority,
     reason: row.reason,
     wave: row.wave === null ? null : row.wave + 1,
-    waves,
-    counts,
+    waves: waves.length,
+    counts: all,
+    createdBy: JSON.parse(row.created_by) as Actor,
     createdAt: row.created_at,
     startedAt: row.started_at,
     endedAt: row.ended_at,
   };
 }
 
-/** Every rollout, newest first, counted by the database where it can count. */
-export async function readSummaries(
+/** A page of rollouts, newest first. @throws MusterError `request.invalid` for a cursor that is none */
+export async function readPage(
   db: Kysely<ControlTables>,
-  liveness: LivenessPort,
-): Promise<RolloutSummary[]> {
-  const rows = await db.selectFrom("rollouts").selectAll().orderBy("created_at", "desc").execute();
-  const groups = await db
-    .selectFrom("rollout_devices")
-    .select(({ fn }) => ["rollout", "status", fn.countAll<number>().as("devices"), fn.max("wave").as("last")])
-    .groupBy(["rollout", "status"])
-    .execute();
-  const told = await db
-    .selectFrom("rollout_devices")
-    .select(["rollout", "device", "status", "reached_at"])
-    .where("status", "=", "told")
-    .execute();
-  return rows.map((row) => {
-    const counts = noDevices();
-    let last = -1;
-    for (const group of groups.filter(({ rollout }) => rollout === row.id)) {
-      counts.total += Number(group.devices);
-      last = Math.max(last, Number(group.last));
-      if (group.status !== "told")
-        counts[situationOf({ status: group.status, reachedAt: null }, false)] += Number(group.devices);
-    }
-    for (const { device, status, reached_at } of told.filter(({ rollout }) => rollout === row.id))
-      counts[situationOf({ status, reachedAt: reached_at }, liveness.livenessOf(device) !== "offline")] += 1;
-    return summaryOf(row, last + 1, counts);
-  });
-}
-
-export async function readView(
-  db: Kysely<ControlTables>,
-  row: RolloutsTable,
-  liveness: LivenessPort,
-  now: number,
-): Promise<RolloutView> {
-  const rollout = await loadRollout(db, row);
-  const factsOf = await readFacts(db, row.id, liveness);
-  const count = rollout.devices.reduce((highest, { wave }) => Math.max(highest, wave + 1), 0);
-  return {
-    ...summaryOf(row, count, countDevices(rollout.devices, factsOf)),
-    plan: rollout.plan,
-    waveList: Array.from({ length: count }, (_, wave) => ({
-      number: wave + 1,
-      state: waveState(rollout, wave),
-      counts: countDevices(
-        rollout.devices.filter((record) => record.wave === wave),
-        factsOf,
+  directory: Directory,
+  { limit = ROLLOUTS_PAGE, cursor }: PageQuery,
+): Promise<RolloutPage> {
+  const [, at, id] = cursor === undefined ? [] : (/^(\d{1,15})\.(\w{1,64})$/.exec(cursor) ?? refuse(cursor));
+  const rows = await db
+    .selectFrom("rollouts")
+    .selectAll()
+    .$if(cursor !== undefined, (query) =>
+      query.where((where) =>
+        where.or([
+          where("created_at", "<", Number(at)),
+          where.and([where("created_at", "=", Number(at)), where("id", "<", id ?? "")]),
+        ]),
       ),
-    })),
-    gate: gateOf(rollout, factsOf, now),
-    failures: failuresOf(rollout.devices),
+    )
+    .orderBy("created_at", "desc")
+    .orderBy("id", "desc")
+    .limit(limit + 1)
+    .execute();
+  const page = rows.slice(0, limit);
+  const counts = await readCounts(db, page, directory);
+  const last = page.at(-1);
+  return {
+    rollouts: page.map((row) => summaryOf(row, counts(row.id))),
+    next: rows.length > limit && last ? `${last.created_at}.${last.id}` : null,
   };
 }
 
-function waveState({ wave: open, state }: Rollout, wave: number): WaveView["state"] {
+function refuse(cursor: string): never {
+  throw new MusterError("request.invalid", `${cursor} is no cursor: take \`next\` of the page before.`);
+}
+
+export async function readView(
+  { control, controlRaw }: Pick<Stores, "control" | "controlRaw">,
+  row: RolloutsTable,
+  directory: Directory,
+  { gate, held }: Prospect,
+): Promise<RolloutView> {
+  const counted = (await readCounts(control, [row], directory))(row.id);
+  return {
+    ...summaryOf(row, counted),
+    plan: planOf(row),
+    submittedBy: parsed<Actor>(row.submitted_by),
+    approvals: { needed: row.approvals_needed, given: approvalsOf(controlRaw, row.id) },
+    waveList: counted.waves.map((counts, wave) => ({
+      number: wave + 1,
+      state: waveState(row, wave),
+      counts,
+    })),
+    held: countHeld(held),
+    gate: gate ?? parsed<GateView>(row.gate),
+    failures: await readFailures(control, row.id),
+  };
+}
+
+function waveState({ wave: open, state }: RolloutsTable, wave: number): WaveView["state"] {
   if (open === null || wave > open) return "waiting";
   if (wave < open || state === "completed") return "passed";
   return state === "running" || state === "paused" ? "open" : "stopped";
 }
 
-function failuresOf(records: readonly DeviceRecord[]): RolloutView["failures"] {
+function countHeld(held: Prospect["held"]): HeldCounts {
+  const counts: HeldCounts = {};
+  for (const reason of held.values()) counts[reason] = (counts[reason] ?? 0) + 1;
+  return counts;
+}
+
+async function readFailures(db: Kysely<ControlTables>, rollout: string): Promise<RolloutView["failures"]> {
+  const rows = await db
+    .selectFrom("rollout_devices")
+    .leftJoin("devices", "devices.id", "rollout_devices.device")
+    .select(["failure", "devices.name", "rollout_devices.site", "rollout_devices.device"])
+    .where("rollout", "=", rollout)
+    .where("failure", "is not", null)
+    .orderBy("position")
+    .execute();
   const byCode = new Map<string, { devices: number; example: string }>();
-  for (const { failure, name, site } of records) {
-    if (!failure) continue;
-    const seen = byCode.get(failure.code);
+  for (const { failure, name, site, device } of rows) {
+    const { code, message } = JSON.parse(failure ?? "{}") as Failure;
+    const seen = byCode.get(code);
     if (seen) seen.devices += 1;
-    else byCode.set(failure.code, { devices: 1, example: `${name} at ${site}: ${failure.message}` });
+    else byCode.set(code, { devices: 1, example: `${name ?? device} at ${site}: ${message}` });
   }
   return [...byCode]
     .map(([code, { devices, example }]) => ({ code, devices, example }))
     .sort((a, b) => b.devices - a.devices);
 }
 
+/** A page of devices in their order. @throws MusterError `request.invalid` for a cursor that is none */
 export async function readDevices(
   db: Kysely<ControlTables>,
-  rollout: string,
-  liveness: LivenessPort,
-): Promise<RolloutDeviceView[]> {
+  { id, wave }: RolloutsTable,
+  directory: Directory,
+  { held }: Prospect,
+  { limit = DEVICES_PAGE, cursor }: PageQuery,
+): Promise<RolloutDevicePage> {
+  if (cursor !== undefined && !/^\d{1,9}$/.test(cursor)) refuse(cursor);
   const rows = await db
     .selectFrom("rollout_devices")
-    .innerJoin("devices", "devices.id", "rollout_devices.device")
+    .leftJoin("devices", "devices.id", "rollout_devices.device")
     .selectAll("rollout_devices")
     .select("devices.name")
-    .where("rollout", "=", rollout)
+    .where("rollout", "=", id)
+    .$if(cursor !== undefined, (query) => query.where("position", ">", Number(cursor)))
     .orderBy("position")
+    .limit(limit + 1)
     .execute();
-  return rows.map((row) => ({
+  const page = rows.slice(0, limit);
+  const devices = page.map((row) => ({
     device: row.device,
-    name: row.name,
+    name: row.name ?? row.device,
     site: row.site,
     hardwareClass: row.hardware_class,
     wave: row.wave + 1,
     status: row.status,
-    situation: situationOf(
-      { status: row.status, reachedAt: row.reached_at },
-      liveness.livenessOf(row.device) !== "offline",
-    ),
-    previous: row.previous === null ? null : (JSON.parse(row.previous) as ReleaseRef),
+    situation: situationOf(row, wave, () => directory.get(row.device)?.online ?? false),
+    held: held.get(row.device) ?? null,
+    previous: parsed<ReleaseRef>(row.previous),
+    attempts: row.attempts,
+    phase: row.phase,
+    notBefore: row.not_before,
     outcome: row.outcome,
-    failure: row.failure === null ? null : (JSON.parse(row.failure) as Failure),
+    failure: parsed<Failure>(row.failure),
     toldAt: row.told_at,
   }));
+  return { devices, next: rows.length > limit ? String(page.at(-1)?.position) : null };
 }
-
-const EVENTS_PAGE = 1000;
 
 export async function readEvents(
   db: Kysely<ControlTables>,

@@ -3,33 +3,39 @@ import type { HardwareFacts } from "@muster/shared/protocol/hardware";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { ReleaseManifest } from "@muster/shared/protocol/release";
 import { chooseVariant } from "@muster/shared/protocol/variants";
+import type { Directory } from "../fleet/directory.ts";
+import type { FleetDevice } from "../fleet/fleet-device.ts";
+import { groupedBy } from "../fleet/grouped.ts";
+import { meetsAll, parseSelector } from "../fleet/selector.ts";
+import type { Claim } from "./candidates.ts";
 import type { RolloutPlan } from "./plan.ts";
-import { matches, parseSelector, type SelectorSubject } from "./selector.ts";
-import type { ExclusionReason } from "./views.ts";
 import { counted } from "./words.ts";
 
-/** A device as a plan looks at it. */
-export interface Candidate extends SelectorSubject {
-  active: boolean;
-  hardware: HardwareFacts;
-  /** Digest of what it runs. */
-  running: string | null;
-  /** Digest that its newest directive names; undefined when it never had one. */
-  desired: string | null | undefined;
-  /** Rollout under way that has this device. */
-  rollout: string | null;
-}
+/** Why a device that the selector describes takes no part. */
+export type ExclusionReason = "revoked" | "no-variant" | "quarantined" | "already-running";
 
 export interface Excluded {
-  candidate: Candidate;
+  device: FleetDevice;
   reason: ExclusionReason;
   sentence: string;
 }
 
+/** A target that another rollout under way has as well: priority decides, so it stays a target. */
+export interface Contended {
+  device: FleetDevice;
+  rollout: string;
+  /** True when this plan takes the device over, false when the other rollout has it first. */
+  takesOver: boolean;
+  sentence: string;
+}
+
 export interface Selection {
+  /** Devices that the selector describes, revoked ones included. */
   matched: number;
-  targets: Candidate[];
+  /** By site and name. */
+  targets: FleetDevice[];
   excluded: Excluded[];
+  contended: Contended[];
 }
 
 export interface SelectionRelease {
@@ -39,73 +45,115 @@ export interface SelectionRelease {
   quarantined: ReadonlySet<string>;
 }
 
-/** Who is in and who is out, and why. */
+/**
+ * Who is in and who is out, and why; and who is wanted by another rollout too.
+ * @throws MusterError `selector.invalid`, also for a group that does not exist
+ */
 export function selectTargets(
-  candidates: readonly Candidate[],
+  directory: Pick<Directory, "inOrder" | "requireGroups">,
   release: SelectionRelease,
-  plan: Pick<RolloutPlan, "selector" | "force">,
+  plan: Pick<RolloutPlan, "release" | "selector" | "waves" | "force" | "priority">,
+  claims: ReadonlyMap<string, Claim>,
 ): Selection {
   const selector = parseSelector(plan.selector);
-  const matched = candidates.filter((candidate) => matches(selector, candidate));
-  const targets: Candidate[] = [];
-  const excluded: Excluded[] = [];
-  for (const candidate of matched) {
-    const out = exclusionOf(candidate, release, plan.force);
-    if (out) excluded.push({ candidate, reason: out[0], sentence: out[1] });
-    else targets.push(candidate);
+  directory.requireGroups(selector);
+  for (const wave of plan.waves)
+    if ("selector" in wave) directory.requireGroups(parseSelector(wave.selector));
+  const unfitness = new Unfitness(release.manifest);
+  const selection: Selection = { matched: 0, targets: [], excluded: [], contended: [] };
+  for (const device of directory.inOrder()) {
+    if (!meetsAll(selector, device)) continue;
+    selection.matched += 1;
+    const out = exclusionOf(device, release, plan.force, unfitness);
+    if (out) {
+      selection.excluded.push({ device, reason: out[0], sentence: out[1] });
+      continue;
+    }
+    selection.targets.push(device);
+    const claim = claims.get(device.id);
+    if (claim) selection.contended.push(contention(device, claim, plan));
   }
-  return { matched: matched.length, targets, excluded };
+  return selection;
 }
 
+/** Why the device cannot take part in a rollout of this release, undefined when it can. */
 function exclusionOf(
-  candidate: Candidate,
-  { ref, manifest, quarantined }: SelectionRelease,
+  device: FleetDevice,
+  { ref, quarantined }: SelectionRelease,
   force: boolean,
+  unfitness: Unfitness,
 ): [ExclusionReason, string] | undefined {
-  const { active, running, desired, rollout, hardwareClass } = candidate;
+  const { active, running, directive, hardware, hardwareClass } = device;
   if (!active) return ["revoked", "It was revoked."];
-  if (running === ref.digest && (desired === ref.digest || desired === undefined))
+  if (running?.digest === ref.digest && (!directive || directive.release?.digest === ref.digest))
     return ["already-running", `It runs ${ref.name} ${ref.version} already.`];
-  const unfit = unfitness(candidate, manifest);
-  if (unfit) return ["no-variant", unfit];
+  const unfit = unfitness.of(hardware);
+  if (unfit !== null) return ["no-variant", unfit];
   if (!force && quarantined.has(hardwareClass))
     return ["quarantined", `${ref.name} ${ref.version} is in quarantine for ${hardwareClass}.`];
-  if (rollout !== null) return ["in-other-rollout", `Rollout ${rollout} is changing it.`];
   return undefined;
 }
 
-function unfitness({ hardware }: Candidate, manifest: ReleaseManifest): string | undefined {
-  try {
-    for (const component of manifest.components)
-      if (component.type === "model") chooseVariant(component, hardware);
-    return undefined;
-  } catch (error) {
-    if (isMusterError(error, "release.no-variant")) return error.message;
-    throw error;
+/** The higher priority goes first; of equal ones the older, unless both are about the same release name. */
+function contention(
+  device: FleetDevice,
+  { rollout, name, priority }: Claim,
+  plan: Pick<RolloutPlan, "release" | "priority">,
+): Contended {
+  const takesOver = plan.priority > priority || (plan.priority === priority && plan.release.name === name);
+  return {
+    device,
+    rollout,
+    takesOver,
+    sentence: takesOver
+      ? `Rollout ${rollout} of priority ${priority} has it: this one takes it over once nothing changes on it.`
+      : `Rollout ${rollout} of priority ${priority} has it first: this one waits for its end there.`,
+  };
+}
+
+/** Whether a release has a variant for a box; boxes of one kind are looked at once. */
+class Unfitness {
+  readonly #manifest: ReleaseManifest;
+  readonly #known = new Map<HardwareFacts, string | null>();
+
+  constructor(manifest: ReleaseManifest) {
+    this.#manifest = manifest;
+  }
+
+  of(hardware: HardwareFacts): string | null {
+    let unfit = this.#known.get(hardware);
+    if (unfit === undefined) {
+      unfit = this.#examine(hardware);
+      this.#known.set(hardware, unfit);
+    }
+    return unfit;
+  }
+
+  #examine(hardware: HardwareFacts): string | null {
+    try {
+      for (const component of this.#manifest.components)
+        if (component.type === "model") chooseVariant(component, hardware);
+      return null;
+    } catch (error) {
+      if (isMusterError(error, "release.no-variant")) return error.message;
+      throw error;
+    }
   }
 }
 
 /**
  * A selection that a rollout may begin with.
- * @throws MusterError `release.quarantined`, `request.conflict` that names the other rollout (only where
- * `starting`), or `rollout.no-targets`
+ * @throws MusterError `release.quarantined` or `rollout.no-targets`
  */
-export function requireTargets(selection: Selection, starting: boolean): void {
-  const { targets, excluded, matched } = selection;
-  const outBy = (reason: ExclusionReason) => excluded.filter((each) => each.reason === reason);
-  const [quarantined, busy] = [outBy("quarantined"), outBy("in-other-rollout")];
+export function requireTargets({ targets, excluded, matched }: Selection): void {
+  const quarantined = excluded.filter(({ reason }) => reason === "quarantined");
   const [first] = quarantined;
   if (first)
     throw new MusterError(
       "release.quarantined",
       `${first.sentence} That holds for ${counted(quarantined.length, "selected device")}: leave them out by the selector, or force it.`,
     );
-  if (starting && busy[0])
-    throw new MusterError(
-      "request.conflict",
-      `${busy[0].sentence} Other rollouts have ${counted(busy.length, "selected device")}: wait for the end or leave them out.`,
-    );
-  if (targets.length === 0 && (busy.length === 0 || starting))
+  if (targets.length === 0)
     throw new MusterError(
       "rollout.no-targets",
       matched === 0
@@ -115,7 +163,6 @@ export function requireTargets(selection: Selection, starting: boolean): void {
 }
 
 function summary(excluded: readonly Excluded[]): string {
-  const counts = new Map<string, number>();
-  for (const { reason } of excluded) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  return [...counts].map(([reason, count]) => `${count} ${reason}`).join(", ");
+  const counts = groupedBy(excluded, ({ reason }) => reason);
+  return [...counts].map(([reason, devices]) => `${devices.length} ${reason}`).join(", ");
 }

@@ -1,153 +1,162 @@
 import { MusterError } from "@muster/shared/errors";
-import type { Kysely } from "kysely";
+import type { Directory } from "../fleet/directory.ts";
 import type { ReleaseRegistry } from "../releases/registry.ts";
-import type { ControlTables } from "../storage/tables/index.ts";
+import type { Stores } from "../storage/database.ts";
 import type { RolloutsTable } from "../storage/tables/rollouts.ts";
-import { inTransaction } from "../storage/transaction.ts";
-import { readCandidates } from "./candidates.ts";
-import { insertMembers, requireFree } from "./members.ts";
-import { completePlan, type RolloutPlan } from "./plan.ts";
-import type { LivenessPort } from "./ports.ts";
-import { readDevices, readEvents, readSummaries, readView } from "./reading.ts";
-import type { Candidate } from "./selection.ts";
-import { requireTargets, type Selection, selectTargets } from "./selection.ts";
-import { addEvents, loadRollout, planOf, saveProgress } from "./store.ts";
+import { type ControlTransaction, inTransaction } from "../storage/transaction.ts";
+import { approve, deny } from "./approvals.ts";
+import type { RolloutEvent } from "./decide/types.ts";
+import { type SelectionView, selectionView } from "./dry-run.ts";
+import type { Actor, RolloutProgress } from "./model.ts";
+import { Outlook } from "./outlook.ts";
+import { completePlan } from "./plan.ts";
+import { type PageQuery, readDevices, readEvents, readPage, readView } from "./reading.ts";
+import { requireTargets } from "./selection.ts";
+import { Starter } from "./starting.ts";
+import { noteMembers, planOf, progressOfRow, rolloutWriter } from "./store.ts";
 import { type OperatorAction, transition } from "./transitions.ts";
-import type {
-  RolloutDeviceView,
-  RolloutEventView,
-  RolloutSummary,
-  RolloutView,
-  SelectionView,
-} from "./views.ts";
-import { shareOut, type WaveMember } from "./waves.ts";
-import { counted } from "./words.ts";
+import type { RolloutDevicePage, RolloutEventView, RolloutPage, RolloutView } from "./views.ts";
+import { counted, fitting } from "./words.ts";
 
 export interface RolloutServiceSettings {
-  db: Kysely<ControlTables>;
+  stores: Pick<Stores, "control" | "controlRaw" | "writeControl">;
   releases: Pick<ReleaseRegistry, "find" | "quarantines">;
-  liveness: LivenessPort;
+  directory: Directory;
   /** Milliseconds since the epoch. */
   clock: () => number;
   /** Random bytes: for ids and for the order of devices. */
   random: (bytes: number) => Uint8Array;
+  /** Approvals that every rollout needs at least. */
+  approvals?: number;
+  /** What the tick of this process saw last. */
+  outlook?: Outlook;
   /** Called after each change, so that the next tick need not be waited for. */
   wake?: () => void;
 }
 
+type Change = { progress: RolloutProgress; event: RolloutEvent } | undefined;
+
 /** What operators do with rollouts. Each action is one transaction, and safe to repeat. */
 export class RolloutService {
   readonly #settings: RolloutServiceSettings;
+  readonly #starter: Starter;
+  readonly #outlook: Outlook;
 
   constructor(settings: RolloutServiceSettings) {
     this.#settings = settings;
+    this.#starter = new Starter(settings.stores, settings.directory, settings.releases);
+    this.#outlook = settings.outlook ?? new Outlook();
   }
 
   /**
    * What a plan would select as things stand: waves, and who is left out and why. Nothing is stored. The order
    * is drawn anew for each rollout, so that the members of a wave are an example.
-   * @throws MusterError `rollout.plan-invalid`, or `request.not-found` for the release
+   * @throws MusterError `rollout.plan-invalid`, `selector.invalid`, or `request.not-found` for the release
    */
   async dryRun(input: unknown): Promise<SelectionView> {
     const plan = completePlan(input);
-    const { ref, selection, members } = await this.#select(this.#settings.db, plan, this.#drawSeed());
-    const place = ({ id, name, site, hardwareClass }: Candidate) => ({
-      device: id,
-      name,
-      site,
-      hardwareClass,
-    });
-    const count = members.reduce((highest, { wave }) => Math.max(highest, wave + 1), 0);
-    return {
-      release: ref,
-      matched: selection.matched,
-      waves: Array.from({ length: count }, (_, wave) => ({
-        number: wave + 1,
-        devices: members.filter((member) => member.wave === wave).map(({ target }) => place(target)),
-      })),
-      excluded: selection.excluded.map(({ candidate, reason, sentence }) => ({
-        device: candidate.id,
-        name: candidate.name,
-        site: candidate.site,
-        reason,
-        sentence,
-      })),
-    };
+    const seed = this.#drawSeed();
+    const { ref, selection, members } = await this.#starter.select(this.#settings.stores.control, plan, seed);
+    return selectionView(ref, selection, members);
   }
 
   /**
-   * Stores a plan as a draft; nobody is told anything yet.
-   * @throws MusterError `rollout.plan-invalid`, `request.not-found` for the release, `release.quarantined` or
-   * `rollout.no-targets`
+   * Stores a plan as a draft; nobody is told anything yet. Its author may start it, and may not approve it.
+   * @throws MusterError `rollout.plan-invalid`, `selector.invalid`, `request.not-found` for the release,
+   * `release.quarantined` or `rollout.no-targets`
    */
-  async create(input: unknown): Promise<RolloutView> {
-    const { db, clock, random } = this.#settings;
+  async create(input: unknown, actor: Actor): Promise<RolloutView> {
+    const { stores, clock, random } = this.#settings;
     const plan = completePlan(input);
     const id = `r${Buffer.from(random(6)).toString("hex")}`;
     const seed = this.#drawSeed();
-    await inTransaction(db, async (tx) => {
-      const { ref, selection } = await this.#select(tx, plan, seed);
-      requireTargets(selection, false);
+    await inTransaction(stores.control, async (tx) => {
+      const { ref, selection } = await this.#starter.select(tx, plan, seed);
+      requireTargets(selection);
       const row: RolloutsTable = {
         id,
         state: "draft",
+        revision: 1,
+        members_revision: 1,
         release: JSON.stringify(ref),
         plan: JSON.stringify(plan),
         seed,
         reason: null,
         wave: null,
         wave_opened_at: null,
+        wave_clock_at: null,
         gate_held_since: null,
-        wave_accepted: 0,
+        skip_wave: null,
         gate: null,
+        pace: null,
+        wagers: null,
+        approvals_needed: 0,
+        created_by: JSON.stringify(actor),
+        submitted_by: null,
         created_at: clock(),
         started_at: null,
         ended_at: null,
       };
       await tx.insertInto("rollouts").values(row).execute();
-      const sentence = `The rollout to ${ref.name} ${ref.version} was planned for ${counted(selection.targets.length, "device")}.`;
-      await addEvents(
-        tx,
-        id,
-        [{ kind: "created", sentence, numbers: { devices: selection.targets.length } }],
-        clock(),
-      );
+      const devices = selection.targets.length;
+      const sentence = `${actor.name} planned the rollout to ${ref.name} ${ref.version} for ${counted(devices, "device")}.`;
+      this.#tell(id, [{ kind: "created", sentence, numbers: { devices } }]);
     });
     return await this.get(id);
   }
 
   /**
-   * Fixes the set of targets as it is now, shares it out among the waves and lets the rollout run: the first
-   * wave is told in the next tick. Devices that enroll later are not part of it. Starting again changes nothing.
-   * @throws MusterError `request.conflict` that names another rollout with one of the devices,
-   * `rollout.no-targets`, `release.quarantined`, `rollout.plan-invalid` or `rollout.transition-invalid`
+   * Submits a draft. Where approvals are needed (the plan's or the fleet's, whichever is more) it awaits them;
+   * with `startAt` to come it is scheduled; otherwise it runs: the targets are fixed as they are now and shared
+   * out among the waves, and the first wave is told in the next tick. Submitting again changes nothing.
+   * @throws MusterError `rollout.no-targets`, `release.quarantined`, `rollout.plan-invalid` or
+   * `rollout.transition-invalid`, `request.not-found`
    */
-  async start(id: string): Promise<RolloutView> {
-    const { db, clock } = this.#settings;
-    await inTransaction(db, async (tx) => {
+  async start(id: string, actor: Actor): Promise<RolloutView> {
+    const { stores, clock, approvals = 0 } = this.#settings;
+    await inTransaction(stores.control, async (tx) => {
       const row = await requireRow(tx, id);
-      if (row.state === "running") return;
+      if (["awaiting-approval", "scheduled", "running"].includes(row.state)) return;
       if (row.state !== "draft")
         throw new MusterError("rollout.transition-invalid", `A rollout that is ${row.state} cannot start.`);
-      const { selection, members } = await this.#select(tx, planOf(row), row.seed);
-      requireTargets(selection, true);
-      await insertMembers(tx, id, members);
+      const plan = planOf(row);
+      const needed = Math.max(plan.approvals, approvals);
       const now = clock();
       await tx
         .updateTable("rollouts")
-        .set({ state: "running", started_at: now })
+        .set({ submitted_by: JSON.stringify(actor), approvals_needed: needed })
         .where("id", "=", id)
         .execute();
-      const devices = members.length;
-      const sites = new Set(members.map(({ target }) => target.site)).size;
-      const waves = (members.at(-1)?.wave ?? 0) + 1;
-      const left =
-        selection.excluded.length > 0 ? `; ${counted(selection.excluded.length, "device")} left out` : "";
-      const sentence = `The rollout starts: ${counted(devices, "device")} at ${counted(sites, "site")} in ${counted(waves, "wave")}${left}.`;
-      const numbers = { devices, sites, waves, excluded: selection.excluded.length };
-      await addEvents(tx, id, [{ kind: "started", sentence, numbers }], now);
+      if (needed > 0) {
+        const sentence = `${actor.name} submitted the rollout: ${counted(needed, "approval")} of others ${fitting(needed, "is", "are")} needed.`;
+        this.#put(row, "awaiting-approval", { kind: "submitted", sentence, numbers: { needed } });
+      } else if (plan.startAt !== null && plan.startAt > now) {
+        const seconds = Math.round((plan.startAt - now) / 1000);
+        const sentence = `${actor.name} scheduled the rollout for ${new Date(plan.startAt).toISOString()}.`;
+        this.#put(row, "scheduled", { kind: "scheduled", sentence, numbers: { seconds } });
+      } else await this.#starter.start(tx, row, now);
     });
     return await this.#changed(id);
+  }
+
+  /**
+   * Approves a rollout that awaits approval; with the last approval that is needed it starts, or waits for its
+   * `startAt`. Neither its author nor who submitted it may approve, and each operator counts once. Approving
+   * again changes nothing.
+   * @throws MusterError `rollout.approval-refused`, `rollout.transition-invalid`, `request.not-found`
+   */
+  async approve(id: string, actor: Actor): Promise<RolloutView> {
+    const { stores, clock } = this.#settings;
+    return await this.#change(id, (row) => approve(stores.controlRaw, row, actor, clock()));
+  }
+
+  /**
+   * Denies a rollout that awaits approval: it is aborted, with the reason. Denying again changes nothing.
+   * @throws MusterError `rollout.transition-invalid`, `request.not-found`
+   */
+  async deny(id: string, actor: Actor, reason: string): Promise<RolloutView> {
+    const { stores, clock } = this.#settings;
+    return await this.#change(id, (row) => deny(stores.controlRaw, row, actor, reason, clock()));
   }
 
   /**
@@ -155,79 +164,136 @@ export class RolloutService {
    * rollout back. Pausing again changes nothing.
    * @throws MusterError `rollout.transition-invalid`, `request.not-found`
    */
-  async pause(id: string, reason?: string): Promise<RolloutView> {
-    return await this.#act(id, "pause", { reason });
+  async pause(id: string, actor: Actor, reason?: string): Promise<RolloutView> {
+    return await this.#act(id, "pause", { actor, reason });
   }
 
   /**
-   * Goes on after a pause and gives the open wave its full time again. With `acceptWave` the operator takes an
-   * inconclusive wave as it is and the next one begins; a violated gate cannot be accepted away.
+   * Goes on after a pause and gives the open wave its full time again. Evidence counts on. A gate that is
+   * violated, or inconclusive for good, pauses it again. Resuming again changes nothing.
    * @throws MusterError `rollout.transition-invalid`, `request.not-found`
    */
-  async resume(id: string, options: { acceptWave?: boolean } = {}): Promise<RolloutView> {
-    return await this.#act(id, "resume", options);
+  async resume(id: string, actor: Actor, reason?: string): Promise<RolloutView> {
+    return await this.#act(id, "resume", { actor, reason });
   }
 
   /**
-   * Hands nothing out any more. A device that was told and has not begun gets its former release back by a newer
-   * directive; one that has begun runs to its end and keeps what it then runs. `aborted` once all that can be
-   * reached have settled; a draft is aborted at once. Aborting again changes nothing.
+   * Takes the open wave as it is: the next one begins in the next tick, after the last one the rollout completes.
+   * Devices of the skipped wave that were not told are told beside those of the next. A paused rollout goes on. A
+   * violated gate cannot be skipped: it stops the rollout first. The action names its wave (counted from 1), so
+   * that repeating it skips no other one.
+   * @throws MusterError `rollout.transition-invalid` also for a wave that is not open yet, `request.not-found`
+   */
+  async skipWave(id: string, actor: Actor, wave: number, reason?: string): Promise<RolloutView> {
+    return await this.#act(id, "skip-wave", { actor, wave, reason });
+  }
+
+  /**
+   * Hands nothing out any more. A device that was told and has not begun, or waits for a retry, gets its former
+   * release back by a newer directive; one that has begun runs to its end and keeps what it then runs. `aborted`
+   * once all that can be reached have settled; what never started is aborted at once. Aborting again changes
+   * nothing.
    * @throws MusterError `rollout.transition-invalid`, `request.not-found`
    */
-  async abort(id: string, reason?: string): Promise<RolloutView> {
-    return await this.#act(id, "abort", { reason });
+  async abort(id: string, actor: Actor, reason?: string): Promise<RolloutView> {
+    return await this.#act(id, "abort", { actor, reason });
   }
 
   /**
    * Gives every device that this rollout told its own former release back by a newer directive, also after the
-   * rollout completed or was aborted; devices that a later rollout took over are left alone. `reverted` once all
-   * that can be reached are back. Reverting again changes nothing.
-   * @throws MusterError `request.conflict` where another rollout is changing one of the devices,
-   * `rollout.transition-invalid`, `request.not-found`
+   * rollout completed or was aborted; devices that another rollout took over are left alone. Pace, windows and
+   * freezes do not hold the way back. `reverted` once all that can be reached are back. Reverting again changes
+   * nothing.
+   * @throws MusterError `rollout.transition-invalid`, `request.not-found`
    */
-  async revert(id: string, reason?: string): Promise<RolloutView> {
-    return await this.#act(id, "revert", { reason });
+  async revert(id: string, actor: Actor, reason?: string): Promise<RolloutView> {
+    return await this.#act(id, "revert", { actor, reason });
   }
 
-  /** Every rollout, newest first. */
-  async list(): Promise<RolloutSummary[]> {
-    return await readSummaries(this.#settings.db, this.#settings.liveness);
+  /**
+   * Lets late joiners that the plan holds take part, in the last wave. Repeating it admits those that came since.
+   * @throws MusterError `rollout.transition-invalid`, `request.not-found`
+   */
+  async admitLate(id: string, actor: Actor): Promise<RolloutView> {
+    const { controlRaw } = this.#settings.stores;
+    return await this.#change(id, (row) => {
+      if (!["running", "paused", "completed"].includes(row.state))
+        throw new MusterError(
+          "rollout.transition-invalid",
+          `A rollout that is ${row.state} cannot do this: admit-late is possible while running, paused, completed.`,
+        );
+      const { changes: devices } = controlRaw
+        .prepare("UPDATE rollout_devices SET status = 'waiting' WHERE rollout = ? AND status = 'held'")
+        .run(id);
+      if (devices === 0) return undefined;
+      noteMembers(controlRaw, id);
+      const sentence = `${actor.name} admitted ${counted(devices, "late joiner")}.`;
+      return { progress: progressOfRow(row), event: { kind: "admit-late", sentence, numbers: { devices } } };
+    });
+  }
+
+  /** Rollouts, newest first, a page at a time. @throws MusterError `request.invalid` for a cursor that is none */
+  async list(query: PageQuery = {}): Promise<RolloutPage> {
+    const { stores, directory } = this.#settings;
+    return await readPage(stores.control, directory, query);
   }
 
   /** @throws MusterError `request.not-found` */
   async get(id: string): Promise<RolloutView> {
-    const { db, liveness, clock } = this.#settings;
-    return await readView(db, await requireRow(db, id), liveness, clock());
+    const { stores, directory } = this.#settings;
+    const row = await requireRow(stores.control, id);
+    return await readView(stores, row, directory, this.#outlook.of(id));
   }
 
-  /** Devices of a started rollout, in the order in which they are told. @throws MusterError `request.not-found` */
-  async devices(id: string): Promise<RolloutDeviceView[]> {
-    await requireRow(this.#settings.db, id);
-    return await readDevices(this.#settings.db, id, this.#settings.liveness);
+  /**
+   * Devices of a started rollout in the order in which they are told, a page at a time.
+   * @throws MusterError `request.not-found`, `request.invalid` for a cursor that is none
+   */
+  async devices(id: string, query: PageQuery = {}): Promise<RolloutDevicePage> {
+    const { stores, directory } = this.#settings;
+    const row = await requireRow(stores.control, id);
+    return await readDevices(stores.control, row, directory, this.#outlook.of(id), query);
   }
 
   /** Events after `afterSeq`, oldest first, 1000 at most. @throws MusterError `request.not-found` */
   async events(id: string, afterSeq = 0): Promise<RolloutEventView[]> {
-    await requireRow(this.#settings.db, id);
-    return await readEvents(this.#settings.db, id, afterSeq);
+    const { control } = this.#settings.stores;
+    await requireRow(control, id);
+    return await readEvents(control, id, afterSeq);
   }
 
   async #act(
     id: string,
     action: OperatorAction,
-    options: { reason?: string | undefined; acceptWave?: boolean },
+    options: { actor: Actor; reason?: string | undefined; wave?: number },
   ): Promise<RolloutView> {
-    const { db, clock } = this.#settings;
-    await inTransaction(db, async (tx) => {
-      const row = await requireRow(tx, id);
-      const rollout = await loadRollout(tx, row);
-      const next = transition(rollout, action, clock(), { ...options, started: row.started_at !== null });
+    const now = this.#settings.clock();
+    return await this.#change(id, (row) =>
+      transition(progressOfRow(row), action, now, { ...options, started: row.started_at !== null }),
+    );
+  }
+
+  async #change(id: string, change: (row: RolloutsTable) => Change): Promise<RolloutView> {
+    const { stores } = this.#settings;
+    await inTransaction(stores.control, async (tx) => {
+      const next = change(await requireRow(tx, id));
       if (!next) return;
-      if (action === "revert") await requireFree(tx, id);
-      await saveProgress(tx, id, next.progress);
-      await addEvents(tx, id, [next.event], clock());
+      rolloutWriter(stores.controlRaw).progress(id, next.progress);
+      this.#tell(id, [next.event]);
     });
     return await this.#changed(id);
+  }
+
+  #put(row: RolloutsTable, state: RolloutProgress["state"], event: RolloutEvent): void {
+    const { controlRaw } = this.#settings.stores;
+    rolloutWriter(controlRaw).progress(row.id, { ...progressOfRow(row), state });
+    this.#tell(row.id, [event]);
+  }
+
+  /** Within a transaction of the control database, whose connection it shares. */
+  #tell(id: string, events: readonly RolloutEvent[]): void {
+    const { stores, clock } = this.#settings;
+    rolloutWriter(stores.controlRaw).events(id, events, clock());
   }
 
   async #changed(id: string): Promise<RolloutView> {
@@ -238,28 +304,9 @@ export class RolloutService {
   #drawSeed(): number {
     return Buffer.from(this.#settings.random(4)).readUInt32BE();
   }
-
-  async #select(
-    db: Kysely<ControlTables>,
-    plan: RolloutPlan,
-    seed: number,
-  ): Promise<{
-    ref: Awaited<ReturnType<ReleaseRegistry["find"]>>["ref"];
-    selection: Selection;
-    members: WaveMember<Candidate>[];
-  }> {
-    const { name, version } = plan.release;
-    const { ref, manifest } = await this.#settings.releases.find(name, version, db);
-    const quarantines = await this.#settings.releases.quarantines(db);
-    const quarantined = new Set(
-      quarantines.filter(({ release }) => release === ref.digest).map((row) => row.hardware_class),
-    );
-    const selection = selectTargets(await readCandidates(db), { ref, manifest, quarantined }, plan);
-    return { ref, selection, members: shareOut(selection.targets, plan, seed) };
-  }
 }
 
-async function requireRow(db: Kysely<ControlTables>, id: string): Promise<RolloutsTable> {
+async function requireRow(db: ControlTransaction | Stores["control"], id: string): Promise<RolloutsTable> {
   const row = await db.selectFrom("rollouts").selectAll().where("id", "=", id).executeTakeFirst();
   if (!row) throw new MusterError("request.not-found", `There is no rollout ${id}.`);
   return row;

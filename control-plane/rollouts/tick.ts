@@ -1,44 +1,66 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { asMusterError } from "@muster/shared/errors";
-import type { Kysely } from "kysely";
-import type { ControlTables } from "../storage/tables/index.ts";
-import type { RolloutsTable } from "../storage/tables/rollouts.ts";
-import { type ControlTransaction, inTransaction } from "../storage/transaction.ts";
-import { ACTIVE_STATES } from "./candidates.ts";
-import { changesNothing, type Decision, type DecisionLimits, decide } from "./decide.ts";
-import type { Directives, IssuedDirective } from "./directives.ts";
-import { readFacts } from "./facts.ts";
-import { OPEN_STATUSES, type Rollout } from "./model.ts";
-import type { LivenessPort, PublishDown, RolloutLog } from "./ports.ts";
-import { addEvents, addQuarantine, loadRollout, saveProgress, saveRecord } from "./store.ts";
+import type { Directory } from "../fleet/directory.ts";
+import type { Stores } from "../storage/database.ts";
+import type { Freeze } from "./admission/freeze.ts";
+import type { DecisionLimits } from "./decide/types.ts";
+import type { Directives } from "./directives.ts";
+import { Engine, type LedgerPort } from "./engine.ts";
+import { openFreezes } from "./freezes.ts";
+import { Outlook } from "./outlook.ts";
+import type { PublishDown, RolloutLog } from "./ports.ts";
+import { Publisher } from "./publisher.ts";
+import type { Starter } from "./starting.ts";
 
 export interface RolloutTickSettings {
-  db: Kysely<ControlTables>;
-  liveness: LivenessPort;
+  stores: Pick<Stores, "control" | "controlRaw" | "writeControl">;
+  directory: Directory;
   directives: Directives;
+  starter: Starter;
+  ledger: LedgerPort;
   publishDown: PublishDown;
   /** Milliseconds since the epoch. */
   clock: () => number;
   log: RolloutLog;
-  limits?: DecisionLimits;
+  /** Names this process and no other one. */
+  holder: string;
+  /** How long a process that says nothing keeps the right to decide, milliseconds. */
+  leaseMs?: number;
+  outlook?: Outlook;
+  limits?: Partial<DecisionLimits>;
 }
 
-/** Bounds how long one transaction keeps everything else waiting: a directive costs half a millisecond in it. */
-const DEFAULT_LIMITS: DecisionLimits = { instructionsPerTick: 250 };
+const LEASE_MS = 15_000;
 const RENEWAL_INTERVAL = 3_600_000;
 
 /**
- * Moves the rollouts on: reads the facts, decides, and stores the whole step of a rollout in one transaction;
- * directives go out after the commit. It keeps nothing that matters, so it may be killed and started anywhere.
+ * Moves the rollouts on: each decision is one transaction that checks the lease, decides on the facts of that
+ * moment and stores the whole step; directives go out after the commit. What it keeps in memory is a copy, so it
+ * may be killed and started anywhere.
  */
 export class RolloutTick {
   readonly #settings: RolloutTickSettings;
-  readonly #unpublished = new Map<string, IssuedDirective>();
+  readonly #engine: Engine;
+  readonly #publisher: Publisher;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
+  #again = false;
+  #stopped = false;
   #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(settings: RolloutTickSettings) {
     this.#settings = settings;
+    this.#publisher = new Publisher(settings.publishDown, settings.log);
+    this.#engine = new Engine({
+      ...settings,
+      leaseMs: settings.leaseMs ?? LEASE_MS,
+      outlook: settings.outlook ?? new Outlook(),
+    });
+  }
+
+  /** Reads what is under way, so that evidence that comes in from now on finds its place. Decides nothing. */
+  async prepare(): Promise<void> {
+    await this.#engine.open();
   }
 
   /** Ticks every `intervalMs` milliseconds. What a crash kept from going out, `restoreDirectives` publishes. */
@@ -46,9 +68,12 @@ export class RolloutTick {
     this.#timer = setInterval(() => void this.run(), intervalMs);
   }
 
+  /** Ends after the decision under way and lets another control plane decide at once. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearInterval(this.#timer);
     await this.#running;
+    await this.#engine.resign();
   }
 
   /** One tick over all rollouts; a call during a tick waits for that one. Failures are logged, never thrown. */
@@ -59,108 +84,72 @@ export class RolloutTick {
     await this.#running;
   }
 
+  /** Ticks now, and once more where a tick is under way: it may be past what has just changed. */
+  wake(): void {
+    if (this.#running) this.#again = true;
+    else void this.run();
+  }
+
   async #tick(): Promise<void> {
-    const { db, log, clock, directives } = this.#settings;
-    try {
-      if (clock() - this.#renewedAt >= RENEWAL_INTERVAL) {
-        this.#queue(await inTransaction(db, async (tx) => await directives.renewDue(tx)));
-        this.#renewedAt = clock();
-      }
-      for (const id of await this.#due()) await this.#advance(id);
-    } catch (error) {
-      log.error({ err: error, code: asMusterError(error).code }, "rollout tick failed");
-    }
-    await this.#publish();
-  }
-
-  /** Rollouts under way, and ended ones with devices whose end is still open. */
-  async #due(): Promise<string[]> {
-    const rows = await this.#settings.db
-      .selectFrom("rollouts")
-      .select("id")
-      .where((where) =>
-        where.or([
-          where("state", "in", [...ACTIVE_STATES]),
-          where.and([
-            where("state", "in", ["completed", "aborted", "reverted"]),
-            where(
-              "id",
-              "in",
-              where.selectFrom("rollout_devices").select("rollout").where("status", "in", OPEN_STATUSES),
-            ),
-          ]),
-        ]),
-      )
-      .orderBy("created_at")
-      .execute();
-    return rows.map(({ id }) => id);
-  }
-
-  async #advance(id: string): Promise<void> {
-    const { db, liveness, clock, log, limits } = this.#settings;
-    try {
-      const issued = await inTransaction(db, async (tx) => {
-        const row = await tx
-          .selectFrom("rollouts")
-          .selectAll()
-          .where("id", "=", id)
-          .executeTakeFirstOrThrow();
-        // A device that stays away for good would otherwise have its whole rollout read in each tick.
-        const statuses = row.ended_at === null ? undefined : OPEN_STATUSES;
-        const rollout = await loadRollout(tx, row, statuses);
-        const facts = await readFacts(tx, id, liveness, statuses);
-        const decision = decide(rollout, facts, clock(), limits ?? DEFAULT_LIMITS);
-        return changesNothing(rollout, decision) ? [] : await this.#apply(tx, row, rollout, decision);
+    do {
+      this.#again = false;
+      await this.#round().catch((error: unknown) => {
+        this.#settings.log.error({ err: error, code: asMusterError(error).code }, "rollout tick failed");
       });
-      this.#queue(issued);
+      await this.#publisher.publish();
+    } while (this.#again && !this.#stopped);
+  }
+
+  async #round(): Promise<void> {
+    const { stores, clock } = this.#settings;
+    await this.#renew();
+    if (!(await this.#engine.open())) return;
+    const scheduled = this.#engine.scheduled();
+    for (const row of scheduled) await this.#each(row.id, () => this.#engine.begin(row).then(() => false));
+    if (scheduled.length > 0) await this.#engine.open();
+    const freezes = await openFreezes(stores.control, clock());
+    let pending = this.#engine.loaded().map(({ rollout }) => rollout.id);
+    // A rollout with much to do takes turns with the others, and with everything else that this process does.
+    while (pending.length > 0 && !this.#stopped) {
+      const unfinished: string[] = [];
+      for (const id of pending)
+        if (await this.#each(id, () => this.#advance(id, freezes))) unfinished.push(id);
+      await this.#publisher.publish();
+      if (unfinished.length > 0) await turn();
+      pending = unfinished;
+    }
+    this.#engine.close();
+  }
+
+  async #advance(id: string, freezes: readonly Freeze[]): Promise<boolean> {
+    const { issued, more } = await this.#engine.advance(id, freezes);
+    this.#publisher.queue(issued);
+    return more;
+  }
+
+  /** A rollout that cannot be advanced holds up no other one. */
+  async #each(rollout: string, work: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await work();
     } catch (error) {
-      log.error(
-        { err: error, rollout: id, code: asMusterError(error).code },
-        "rollout could not be advanced",
-      );
+      this.#engine.forget(rollout);
+      const { code } = asMusterError(error);
+      this.#settings.log.error({ err: error, rollout, code }, "rollout could not be advanced");
+      return false;
     }
   }
 
-  async #apply(
-    tx: ControlTransaction,
-    row: RolloutsTable,
-    rollout: Rollout,
-    decision: Decision,
-  ): Promise<IssuedDirective[]> {
-    const { directives, clock } = this.#settings;
-    const issued = new Map<string, IssuedDirective>();
-    for (const { device, release } of decision.instructions)
-      issued.set(device, await directives.issue(tx, device, { release, rollout: row.id }));
-    for (const record of decision.devices) {
-      const generation = issued.get(record.device)?.generation;
-      const told = record.status === "told" && generation !== undefined;
-      const returning = record.status === "returning" && generation !== undefined;
-      await saveRecord(tx, row.id, {
-        ...record,
-        ...(told ? { toldGeneration: generation } : {}),
-        ...(returning ? { returnGeneration: generation } : {}),
-      });
+  /** Directives that were not taken up for half of their validity are issued anew. */
+  async #renew(): Promise<void> {
+    const { clock } = this.#settings;
+    if (clock() - this.#renewedAt < RENEWAL_INTERVAL) return;
+    let left = true;
+    while (left) {
+      const { issued, more } = await this.#engine.renewDirectives();
+      this.#publisher.queue(issued);
+      left = more;
+      if (left) await turn();
     }
-    await saveProgress(tx, row.id, decision.progress);
-    await addQuarantine(tx, rollout, decision, clock());
-    await addEvents(tx, row.id, decision.events, clock());
-    return [...issued.values()];
-  }
-
-  #queue(issued: readonly IssuedDirective[]): void {
-    for (const directive of issued) this.#unpublished.set(directive.device, directive);
-  }
-
-  /** What the broker does not take now is tried again in the next tick. */
-  async #publish(): Promise<void> {
-    const { publishDown, log } = this.#settings;
-    for (const [device, directive] of [...this.#unpublished]) {
-      try {
-        await publishDown(device, "desired", directive.text, { retain: true });
-        if (this.#unpublished.get(device) === directive) this.#unpublished.delete(device);
-      } catch (error) {
-        log.error({ err: error, device }, "directive could not be published yet");
-      }
-    }
+    this.#renewedAt = clock();
   }
 }

@@ -1,11 +1,13 @@
 import type { Failure, ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { RolloutDeviceStatus, RolloutState } from "../storage/tables/rollouts.ts";
-import type { GateView } from "./gate.ts";
+import type { HoldReason } from "./admission/admit.ts";
+import type { GateView } from "./gate/judge.ts";
+import type { Actor } from "./model.ts";
 import type { RolloutPlan } from "./plan.ts";
 
 /**
- * Devices of a wave or rollout, each counted once. `offline` was told and has not been seen since; `pending` is
- * at work; `silent` was seen and fell silent before its end. None of the three is hidden in a share.
+ * Devices of a wave or rollout, each counted once. `offline` could not be told yet because it is not there;
+ * `pending` is at work; `silent` was told and fell silent before its end. None of them is hidden in a share.
  */
 export interface DeviceCounts {
   total: number;
@@ -13,28 +15,47 @@ export interface DeviceCounts {
   offline: number;
   pending: number;
   silent: number;
+  /** Failed in a way that time may mend; it is told again. */
+  retrying: number;
   succeeded: number;
   failed: number;
   returning: number;
   returned: number;
   returnFailed: number;
-  /** Revoked, or taken over by another rollout after this one had ended. */
+  /** Revoked. */
   released: number;
+  /** Joined late; an operator decides whether it takes part. */
+  held: number;
+  /** Taken over by another rollout. */
+  superseded: number;
+  /** Not told before the deadline. */
+  skipped: number;
 }
+
+/** Why devices that may be told are not told just now, as the last tick of this process found it. */
+export type HeldCounts = Partial<Record<HoldReason, number>>;
 
 export interface RolloutSummary {
   id: string;
   state: RolloutState;
   release: ReleaseRef;
   selector: string;
+  priority: number;
   reason: string | null;
   /** Number of the open wave, counted from 1; null before the start. */
   wave: number | null;
   waves: number;
   counts: DeviceCounts;
+  createdBy: Actor;
   createdAt: number;
   startedAt: number | null;
   endedAt: number | null;
+}
+
+export interface RolloutPage {
+  rollouts: RolloutSummary[];
+  /** Cursor of the next page; null on the last one. */
+  next: string | null;
 }
 
 export interface WaveView {
@@ -44,6 +65,13 @@ export interface WaveView {
   counts: DeviceCounts;
 }
 
+export interface ApprovalView {
+  operator: Actor;
+  decision: "approved" | "denied";
+  reason: string | null;
+  at: number;
+}
+
 export interface RolloutDeviceView {
   device: string;
   name: string;
@@ -51,17 +79,33 @@ export interface RolloutDeviceView {
   hardwareClass: string;
   wave: number;
   status: RolloutDeviceStatus;
-  /** `status` with `told` told apart. */
+  /** `status` with `told` and `waiting` told apart. */
   situation: keyof Omit<DeviceCounts, "total">;
+  /** Why it is not told just now; null where nothing holds it. */
+  held: HoldReason | null;
   previous: ReleaseRef | null;
+  attempts: number;
+  /** Phase of the update journal that it reported last. */
+  phase: string | null;
+  /** When it may be told again. */
+  notBefore: number | null;
   outcome: string | null;
   failure: Failure | null;
   toldAt: number | null;
 }
 
+export interface RolloutDevicePage {
+  devices: RolloutDeviceView[];
+  /** Cursor of the next page; null on the last one. */
+  next: string | null;
+}
+
 export interface RolloutView extends RolloutSummary {
   plan: RolloutPlan;
+  submittedBy: Actor | null;
+  approvals: { needed: number; given: ApprovalView[] };
   waveList: WaveView[];
+  held: HeldCounts;
   /** Gate of the open (or last) wave; null before the start. */
   gate: GateView | null;
   /** Failures by code, most frequent first. */
@@ -74,25 +118,4 @@ export interface RolloutEventView {
   kind: string;
   sentence: string;
   numbers: Record<string, number>;
-}
-
-export type ExclusionReason =
-  | "revoked"
-  | "no-variant"
-  | "quarantined"
-  | "already-running"
-  | "in-other-rollout";
-
-/** What a plan selects, as things stand. */
-export interface SelectionView {
-  release: ReleaseRef;
-  /** Devices that the selector matches. */
-  matched: number;
-  /** Devices by wave. */
-  waves: {
-    number: number;
-    devices: { device: string; name: string; site: string; hardwareClass: string }[];
-  }[];
-  /** Matched devices that are left out, and why. */
-  excluded: { device: string; name: string; site: string; reason: ExclusionReason; sentence: string }[];
 }

@@ -38,13 +38,21 @@ export interface ControlPlaneSettings {
 
   /** How often rollouts are looked at. */
   rolloutTickMs: number;
+  /** Approvals of others that every rollout needs before it starts, at least; a plan may ask for more. */
+  rolloutApprovals: number;
+  /** How often alert rules are evaluated. */
+  alertEvaluationMs: number;
 
   ingestFlushMs: number;
   ingestFlushRecords: number;
   /** Records that may wait for the database; beyond it batches are refused and the devices send them again. */
   ingestQueueRecords: number;
-  /** Days that results and heartbeats are kept, by the day they were received. */
+  /** How often the health of the whole fleet is looked at. */
+  healthMs: number;
+  /** Days that results are kept, by the day they were received. */
   resultDays: number;
+  /** Hours that heartbeats are kept as they came; their sums are kept for longer. */
+  heartbeatHours: number;
   /** Newest events kept for each device. */
   eventsPerDevice: number;
   /** Events that the control plane itself notes about one device within a minute. */
@@ -75,16 +83,20 @@ export const defaultSettings: ControlPlaneSettings = {
   presenceSaveMs: 15_000,
 
   rolloutTickMs: 1_000,
+  rolloutApprovals: 0,
+  alertEvaluationMs: 15_000,
 
   ingestFlushMs: 100,
   ingestFlushRecords: 500,
   ingestQueueRecords: 50_000,
+  healthMs: 5_000,
   resultDays: 14,
+  heartbeatHours: 48,
   eventsPerDevice: 1_000,
   notedEventsPerMinute: 6,
 };
 
-/** Highest sensible value of each whole-number setting; all are at least 1 but ports, which may be 0. */
+/** Highest sensible value of each whole-number setting; all are at least 1 but ports and approvals, which may be 0. */
 const MAXIMA: Partial<Record<keyof ControlPlaneSettings, number>> = {
   devicePort: 65_535,
   mqttPort: 65_535,
@@ -99,10 +111,14 @@ const MAXIMA: Partial<Record<keyof ControlPlaneSettings, number>> = {
   willGraceMs: 3_600_000,
   presenceSaveMs: 3_600_000,
   rolloutTickMs: 3_600_000,
+  rolloutApprovals: 5,
+  alertEvaluationMs: 3_600_000,
   ingestFlushMs: 10_000,
   ingestFlushRecords: 100_000,
   ingestQueueRecords: 10_000_000,
+  healthMs: 3_600_000,
   resultDays: 3_650,
+  heartbeatHours: 8_760,
   eventsPerDevice: 1_000_000,
   notedEventsPerMinute: 10_000,
 };
@@ -116,7 +132,7 @@ export function resolveSettings(given: Partial<ControlPlaneSettings> = {}): Cont
   const settings = { ...defaultSettings, ...given };
   for (const [name, maximum] of Object.entries(MAXIMA)) {
     const value: unknown = settings[name as keyof ControlPlaneSettings];
-    const minimum = name.endsWith("Port") ? 0 : 1;
+    const minimum = name.endsWith("Port") || name === "rolloutApprovals" ? 0 : 1;
     if (!Number.isInteger(value) || (value as number) < minimum || (value as number) > maximum)
       throw new MusterError(
         "settings.invalid",

@@ -20,6 +20,8 @@ export interface Stores {
   /** The same connections without Kysely, for prepared statements. Write only inside `writeControl`/`writeTelemetry`. */
   readonly controlRaw: Database;
   readonly telemetryRaw: Database;
+  /** Another connection to control.db that only reads: it sees what is committed and waits for no transaction. */
+  readonly controlReader: Database;
   /**
    * Runs `work` in one transaction of control.db. It waits its turn behind transactions of Kysely, which share
    * the connection; `work` is synchronous, so nothing slips in between.
@@ -46,6 +48,7 @@ export async function openStores(dataDir: string): Promise<Stores> {
     );
   const controlRaw = openFile(controlFile, { check: true });
   let telemetryRaw: Database | undefined;
+  let controlReader: Database | undefined;
   try {
     telemetryRaw = openFile(telemetryFile, { check: false });
     telemetryRaw.pragma(`wal_autocheckpoint = ${TELEMETRY_CHECKPOINT_PAGES}`);
@@ -53,14 +56,19 @@ export async function openStores(dataDir: string): Promise<Stores> {
     const telemetry = new Kysely<TelemetryTables>({ dialect: new SqliteDialect({ database: telemetryRaw }) });
     await migrate(control, controlMigrations, controlFile);
     await migrate(telemetry, telemetryMigrations, telemetryFile);
+    controlReader = openFile(controlFile, { check: false });
+    controlReader.pragma("query_only = ON");
+    const reader = controlReader;
     return {
       control,
       telemetry,
       controlRaw,
       telemetryRaw,
+      controlReader,
       writeControl: (work) => exclusively(control, controlRaw, work),
       writeTelemetry: (work) => exclusively(telemetry, telemetryRaw as Database, work),
       close: async () => {
+        reader.close();
         await control.destroy();
         await telemetry.destroy();
       },
@@ -68,6 +76,7 @@ export async function openStores(dataDir: string): Promise<Stores> {
   } catch (error) {
     controlRaw.close();
     telemetryRaw?.close();
+    controlReader?.close();
     throw error;
   }
 }

@@ -1,9 +1,7 @@
 import type { Database } from "better-sqlite3";
 
-/** Results and heartbeats lie in one table a day, by the day (UTC) they were received: dropping a table is cheap. */
+/** Results and heartbeats lie in one table a day, by the day (UTC) they were received: old days go as a whole. */
 export type DayTable = "results" | "heartbeats";
-
-const DAY_MS = 86_400_000;
 
 /** `source` is the outbox (`outbox_positions`), `build` what computed the result (`builds`): two numbers for 200 bytes. */
 export const RESULT_COLUMNS = [
@@ -22,7 +20,9 @@ export const RESULT_COLUMNS = [
   "failure_message",
 ] as const;
 
+/** `row` counts all heartbeats ever stored; `inference` is JSON, see `health/heartbeat-rows.ts`. */
 export const HEARTBEAT_COLUMNS = [
+  "row",
   "device",
   "session",
   "seq",
@@ -37,9 +37,11 @@ export const HEARTBEAT_COLUMNS = [
   "temperature_c",
   "runner_restarts",
   "outbox_bytes",
-  "inferences",
-  "failures",
-  "latency",
+  "operational_ms",
+  "connected_ms",
+  "sync_succeeded",
+  "sync_failed",
+  "inference",
 ] as const;
 
 const SCHEMAS: Record<DayTable, string> = {
@@ -47,12 +49,13 @@ const SCHEMAS: Record<DayTable, string> = {
     id TEXT NOT NULL, build INTEGER NOT NULL, latency_us BIGINT NOT NULL, ok INTEGER NOT NULL, top_index BIGINT,
     top_score DOUBLE PRECISION, top_label TEXT, failure_code TEXT, failure_message TEXT,
     PRIMARY KEY (source, seq)`,
-  heartbeats: `device TEXT NOT NULL, session TEXT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL,
+  // In the order of arrival: each insert goes to the end, where a key by device would touch a page of its own.
+  heartbeats: `row BIGINT PRIMARY KEY, device TEXT NOT NULL, session TEXT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL,
     received_at BIGINT NOT NULL, uptime_seconds BIGINT NOT NULL, agent_rss BIGINT NOT NULL,
     runner_rss BIGINT NOT NULL, load_per_core DOUBLE PRECISION NOT NULL, free_memory_mib BIGINT NOT NULL,
     free_disk_mib BIGINT NOT NULL, temperature_c DOUBLE PRECISION, runner_restarts BIGINT NOT NULL,
-    outbox_bytes BIGINT NOT NULL, inferences BIGINT NOT NULL, failures BIGINT NOT NULL, latency TEXT NOT NULL,
-    PRIMARY KEY (device, session, seq)`,
+    outbox_bytes BIGINT NOT NULL, operational_ms BIGINT NOT NULL, connected_ms BIGINT NOT NULL,
+    sync_succeeded BIGINT NOT NULL, sync_failed BIGINT NOT NULL, inference TEXT NOT NULL`,
 };
 
 /** `results_20261122` for a moment of that day (UTC). */
@@ -63,16 +66,15 @@ export function ensureDayTable(db: Database, table: DayTable, name: string): voi
   db.exec(`CREATE TABLE IF NOT EXISTS ${name} (${SCHEMAS[table]}) WITHOUT ROWID`);
 }
 
-/** Drops the tables of days that ended more than `days` days before `now`; gives their names. */
-export function dropOldDays(db: Database, now: number, days: number): string[] {
+/** Day tables that exist, oldest first. */
+export function dayTables(db: Database, table: DayTable): string[] {
   const rows = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all() as { name: string }[];
-  const tables: DayTable[] = ["results", "heartbeats"];
-  const dropped = tables.flatMap((table) => {
-    const oldestKept = dayTableName(table, now - days * DAY_MS);
-    return rows
-      .map(({ name }) => name)
-      .filter((name) => new RegExp(`^${table}_\\d{8}$`).test(name) && name < oldestKept);
-  });
-  for (const name of dropped) db.exec(`DROP TABLE ${name}`);
-  return dropped;
+  return rows
+    .map(({ name }) => name)
+    .filter((name) => new RegExp(`^${table}_\\d{8}$`).test(name))
+    .sort();
 }
+
+/** Tables of days that ended more than `ms` milliseconds before `now`. */
+export const oldDayTables = (db: Database, table: DayTable, now: number, ms: number): string[] =>
+  dayTables(db, table).filter((name) => name < dayTableName(table, now - ms));

@@ -43,17 +43,47 @@ export const StateMessage = Type.Object(
 );
 export type StateMessage = Static<typeof StateMessage>;
 
-/** Sums since the previous heartbeat of the session, so that they add up over devices and time. */
+/**
+ * Inference of one release since the previous heartbeat of the session: sums, so that they add up over devices,
+ * releases and time.
+ */
 export const InferenceCounters = Type.Object(
   {
+    /** Digest of the release that served; null where models run without one. */
+    release: Nullable(Digest),
+    /** Time in which the runner was ready to serve, milliseconds: the ground of inference hours. */
+    servingMs: Count,
+    /** Runners that crashed or hung. */
+    crashes: Count,
     inferences: Count,
     failures: Count,
+    /** Inferences computed by another than the preferred provider of their variant. */
+    fallbacks: Count,
     /** Inference time in milliseconds; edges are `LATENCY_EDGES_MS`. */
     latency: Histogram,
+    /** Highest score of the first output, where that is a vector of scores; edges are `CONFIDENCE_EDGES`. */
+    confidence: Histogram,
+    /** Inferences that a candidate release computed beside this one, and those on which both agreed. */
+    shadow: Type.Optional(Type.Object({ compared: Count, agreed: Count }, { additionalProperties: false })),
   },
   { additionalProperties: false },
 );
 export type InferenceCounters = Static<typeof InferenceCounters>;
+
+/** How the agent itself fared since the previous heartbeat of the session; Memfault's vocabulary. */
+export const AgentCounters = Type.Object(
+  {
+    /** Time in which the agent ran, milliseconds: the ground of operational hours. */
+    operationalMs: Count,
+    /** Part of it with a session to the control plane, milliseconds. */
+    connectedMs: Count,
+    /** Attempts to open a session or to ask over HTTPS. */
+    syncSucceeded: Count,
+    syncFailed: Count,
+  },
+  { additionalProperties: false },
+);
+export type AgentCounters = Static<typeof AgentCounters>;
 
 export const Heartbeat = Type.Object(
   {
@@ -76,7 +106,9 @@ export const Heartbeat = Type.Object(
       },
       { additionalProperties: false },
     ),
-    counters: InferenceCounters,
+    agent: AgentCounters,
+    /** One entry for each release that served since the previous heartbeat. */
+    inference: Type.Array(InferenceCounters, { maxItems: 4 }),
   },
   { additionalProperties: false },
 );
@@ -165,4 +197,9 @@ export type Ack = Static<typeof Ack>;
 export const LATENCY_EDGES_MS: readonly number[] = [
   0.1, 0.16, 0.25, 0.4, 0.63, 1, 1.6, 2.5, 4, 6.3, 10, 16, 25, 40, 63, 100, 160, 250, 400, 630, 1000, 2500,
   10_000,
+];
+
+/** Upper bounds of the confidence bins: fine near 1, where the scores of a sure model lie. */
+export const CONFIDENCE_EDGES: readonly number[] = [
+  0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999,
 ];

@@ -21,6 +21,30 @@ const BENCHES: Record<string, string[]> = {
     "core idle processor",
     "runner idle processor",
   ],
+  fleet: [
+    "devices",
+    "time until all are online",
+    "control plane, share of a core",
+    "event loop delay, p99",
+    "event loop delay, longest",
+    "memory of the control plane",
+    "age of the fleet view, p99",
+    "lists and filters of the API, p99",
+    "most messages, ours over bare broker",
+    "most messages, ours",
+    "most messages, ours over what 10,000 devices send",
+    "most messages, bare broker",
+  ],
+  reconnect: [
+    "devices",
+    "control plane away",
+    "all online again after",
+    "half online again after",
+    "99 % online again after",
+    "longest wait over median",
+    "control plane, peak share of a core",
+    "records lost",
+  ],
 };
 
 for (const [name, figures] of Object.entries(BENCHES))

@@ -39,7 +39,9 @@ const infer: Handler = async (service, httpRequest, parameters) => {
 
 async function answer(service: Service, model: LoadedModel, request: InferRequest): Promise<Answer> {
   const { latencyUs, values, verdicts, error } = await service.scheduler.run(() => compute(model, request));
-  for (const { ok } of verdicts) service.metrics.count(latencyUs, ok);
+  const { fallback } = model.deployment;
+  for (const { ok, top } of verdicts)
+    service.metrics.count({ latencyUs, ok, score: top?.score ?? null, fallback });
   const records = recordsOf(model, request, verdicts, latencyUs);
   if (request.durable) await service.results.store(records);
   else service.results.add(records);

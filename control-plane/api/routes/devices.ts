@@ -4,10 +4,13 @@ import { changeDevice } from "../../fleet/device-changes.ts";
 import type { ApiApp } from "../app.ts";
 import { closed, PathText } from "../schemas/common.ts";
 import {
+  BulkChange,
+  BulkQuery,
   DeviceChange,
   DeviceFilter,
   DeviceList,
   DeviceResource,
+  Relabelling,
   Revocation,
   Timeline,
 } from "../schemas/fleet.ts";
@@ -31,8 +34,17 @@ export function deviceRoutes(
     "/devices",
     { schema: { querystring: DeviceFilter, response: { 200: DeviceList } } },
     async (request) => {
-      const { items, next } = await fleet.list(request.query);
+      const { items, next } = fleet.list(request.query);
       return { devices: items, next };
+    },
+  );
+
+  app.patch(
+    "/devices",
+    { schema: { querystring: BulkQuery, body: BulkChange, response: { 200: Relabelling } } },
+    async (request) => {
+      const { selector, dryRun = false } = request.query;
+      return await fleet.relabel(selector, request.body.labels, dryRun);
     },
   );
 
@@ -46,7 +58,7 @@ export function deviceRoutes(
     "/devices/:device",
     { schema: { params, body: DeviceChange, response: { 200: DeviceResource } } },
     async (request) => {
-      const id = await fleet.resolve(request.params.device);
+      const id = fleet.resolve(request.params.device);
       await changeDevice(control, id, request.body);
       return await fleet.get(id);
     },
@@ -64,7 +76,7 @@ export function deviceRoutes(
     "/devices/:device/revoke",
     { schema: { params, body: Revocation, response: { 200: DeviceResource } } },
     async (request) => {
-      const id = await fleet.resolve(request.params.device);
+      const id = fleet.resolve(request.params.device);
       await enrollment.revoke(id, request.body.reason);
       return await fleet.get(id);
     },

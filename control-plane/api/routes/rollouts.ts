@@ -1,27 +1,43 @@
+import { MusterError } from "@muster/shared/errors";
 import { Count } from "@muster/shared/protocol/primitives";
+import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
+import type { Actor } from "../../rollouts/model.ts";
 import { RolloutPlanInput } from "../../rollouts/plan.ts";
 import type { RolloutService } from "../../rollouts/service.ts";
 import type { ApiApp } from "../app.ts";
 import { closed, orNull, PathText } from "../schemas/common.ts";
 import {
+  RolloutAction,
+  RolloutDenial,
   RolloutDeviceList,
   RolloutEventList,
   RolloutList,
   RolloutResource,
-  RolloutResumption,
-  RolloutStop,
-  SelectionResource,
+  RolloutSkip,
 } from "../schemas/rollouts.ts";
+import { SelectionResource } from "../schemas/selections.ts";
 
 const params = Type.Object({ id: PathText }, closed);
 const CreateQuery = Type.Object({ dryRun: Type.Optional(Type.Boolean()) }, closed);
 const EventsQuery = Type.Object({ after: Type.Optional(Count) }, closed);
+const page = (maximum: number) =>
+  Type.Object(
+    { limit: Type.Optional(Type.Integer({ minimum: 1, maximum })), cursor: Type.Optional(PathText) },
+    closed,
+  );
+
+function actorOf({ operator }: FastifyRequest): Actor {
+  if (!operator) throw new MusterError("request.unauthorized");
+  return { id: operator.id, name: operator.name };
+}
 
 export function rolloutRoutes(app: ApiApp, rollouts: RolloutService): void {
-  app.get("/rollouts", { schema: { response: { 200: RolloutList } } }, async () => ({
-    rollouts: await rollouts.list(),
-  }));
+  app.get(
+    "/rollouts",
+    { schema: { querystring: page(200), response: { 200: RolloutList } } },
+    async (request) => await rollouts.list(request.query),
+  );
 
   app.post(
     "/rollouts",
@@ -36,7 +52,7 @@ export function rolloutRoutes(app: ApiApp, rollouts: RolloutService): void {
     async (request, reply) =>
       request.query.dryRun
         ? reply.code(200).send(await rollouts.dryRun(request.body))
-        : reply.code(201).send(await rollouts.create(request.body)),
+        : reply.code(201).send(await rollouts.create(request.body, actorOf(request))),
   );
 
   app.get(
@@ -47,8 +63,8 @@ export function rolloutRoutes(app: ApiApp, rollouts: RolloutService): void {
 
   app.get(
     "/rollouts/:id/devices",
-    { schema: { params, response: { 200: RolloutDeviceList } } },
-    async (request) => ({ devices: await rollouts.devices(request.params.id) }),
+    { schema: { params, querystring: page(5_000), response: { 200: RolloutDeviceList } } },
+    async (request) => await rollouts.devices(request.params.id, request.query),
   );
 
   app.get(
@@ -57,22 +73,51 @@ export function rolloutRoutes(app: ApiApp, rollouts: RolloutService): void {
     async (request) => ({ events: await rollouts.events(request.params.id, request.query.after ?? 0) }),
   );
 
-  app.post(
-    "/rollouts/:id/start",
-    { schema: { params, response: { 200: RolloutResource } } },
-    async (request) => await rollouts.start(request.params.id),
-  );
+  actionRoutes(app, rollouts);
+}
 
-  app.post(
-    "/rollouts/:id/resume",
-    { schema: { params, body: orNull(RolloutResumption), response: { 200: RolloutResource } } },
-    async (request) => await rollouts.resume(request.params.id, request.body ?? {}),
-  );
+/** Each is safe to repeat; what it does exactly stands with the methods of `RolloutService`. */
+function actionRoutes(app: ApiApp, rollouts: RolloutService): void {
+  const response = { 200: RolloutResource };
 
-  for (const verb of ["pause", "abort", "revert"] as const)
+  for (const verb of ["start", "submit"])
     app.post(
       `/rollouts/:id/${verb}`,
-      { schema: { params, body: orNull(RolloutStop), response: { 200: RolloutResource } } },
-      async (request) => await rollouts[verb](request.params.id, request.body?.reason),
+      { schema: { params, response } },
+      async (request) => await rollouts.start(request.params.id, actorOf(request)),
+    );
+
+  app.post(
+    "/rollouts/:id/approve",
+    { schema: { params, response } },
+    async (request) => await rollouts.approve(request.params.id, actorOf(request)),
+  );
+
+  app.post(
+    "/rollouts/:id/deny",
+    { schema: { params, body: RolloutDenial, response } },
+    async (request) => await rollouts.deny(request.params.id, actorOf(request), request.body.reason),
+  );
+
+  app.post(
+    "/rollouts/:id/skip-wave",
+    { schema: { params, body: RolloutSkip, response } },
+    async (request) => {
+      const { wave, reason } = request.body;
+      return await rollouts.skipWave(request.params.id, actorOf(request), wave, reason);
+    },
+  );
+
+  app.post(
+    "/rollouts/:id/admit-late",
+    { schema: { params, response } },
+    async (request) => await rollouts.admitLate(request.params.id, actorOf(request)),
+  );
+
+  for (const verb of ["pause", "resume", "abort", "revert"] as const)
+    app.post(
+      `/rollouts/:id/${verb}`,
+      { schema: { params, body: orNull(RolloutAction), response } },
+      async (request) => await rollouts[verb](request.params.id, actorOf(request), request.body?.reason),
     );
 }

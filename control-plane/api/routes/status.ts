@@ -8,7 +8,7 @@ export function statusRoutes(app: ApiApp, { info, trust }: Pick<OperatorServices
     return {
       version: info.version,
       startedAt: info.startedAt,
-      now: Date.now(),
+      now: info.now(),
       operator: { id: request.operator?.id ?? "", name: request.operator?.name ?? "" },
       ...info.addresses(),
       trust: {

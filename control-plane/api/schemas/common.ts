@@ -1,4 +1,4 @@
-import { Failure, LabelKey, LabelValue, Millis, ReleaseRef } from "@muster/shared/protocol/primitives";
+import { Count, Failure, LabelKey, LabelValue, Millis, ReleaseRef } from "@muster/shared/protocol/primitives";
 import { type TSchema, Type } from "typebox";
 
 /** An object whose members are all there is: what is not named does not leave the control plane. */
@@ -23,3 +23,8 @@ export const ChangedLabels = Type.Record(LabelKey, orNull(LabelValue), {
 
 /** Text that names a thing in a path: long enough for every id and name, too short to hurt. */
 export const PathText = Type.String({ minLength: 1, maxLength: 256 });
+
+export const LivenessCounts = Type.Object(
+  { online: Count, late: Count, offline: Count, flapping: Count },
+  closed,
+);

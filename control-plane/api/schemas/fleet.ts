@@ -11,10 +11,18 @@ import {
 import { ReportedState } from "@muster/shared/protocol/state";
 import { DirectivePayload } from "@muster/shared/trust/directive";
 import { type Static, Type } from "typebox";
-import { ChangedLabels, closed, MaybeFailure, MaybeMillis, MaybeRelease, oneOf, orNull } from "./common.ts";
+import {
+  ChangedLabels,
+  closed,
+  LivenessCounts,
+  MaybeFailure,
+  MaybeMillis,
+  MaybeRelease,
+  oneOf,
+  orNull,
+} from "./common.ts";
 
 const LivenessName = oneOf("online", "late", "offline", "flapping");
-const LivenessCounts = Type.Object({ online: Count, late: Count, offline: Count, flapping: Count }, closed);
 const DeviceStatusName = oneOf("active", "revoked");
 
 const summary = {
@@ -47,6 +55,10 @@ export type DeviceList = Static<typeof DeviceList>;
 export const DeviceResource = Type.Object(
   {
     ...summary,
+    /** Labels of its site and of those above that it does not have itself. */
+    inheritedLabels: Labels,
+    /** Saved groups that it is in now. */
+    groups: Type.Array(Name),
     hardware: HardwareFacts,
     signingKey: Type.String(),
     enrolledAt: Millis,
@@ -63,8 +75,17 @@ export const DeviceResource = Type.Object(
 );
 export type DeviceResource = Static<typeof DeviceResource>;
 
+const page = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+  cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
+};
+export const DevicePage = Type.Object(page, closed);
+
+/** Conditions that all hold. */
 export const DeviceFilter = Type.Object(
   {
+    /** Which devices; see docs/selectors.md. It leaves out revoked ones unless it names `status`. */
+    selector: Type.Optional(Type.String({ maxLength: 1000 })),
     /** This site and everything below it. */
     site: Type.Optional(SitePath),
     status: Type.Optional(DeviceStatusName),
@@ -73,8 +94,7 @@ export const DeviceFilter = Type.Object(
     release: Type.Optional(ReleaseRef.properties.digest),
     /** Part of the id or name. */
     text: Type.Optional(Type.String({ maxLength: 64 })),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
-    cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
+    ...page,
   },
   closed,
 );
@@ -83,6 +103,27 @@ export const DeviceChange = Type.Object(
   { name: Type.Optional(Name), labels: Type.Optional(ChangedLabels) },
   { ...closed, minProperties: 1 },
 );
+
+/** Which devices a change of many concerns. */
+export const BulkQuery = Type.Object(
+  { selector: Type.String({ minLength: 1, maxLength: 1000 }), dryRun: Type.Optional(Type.Boolean()) },
+  closed,
+);
+
+export const BulkChange = Type.Object({ labels: ChangedLabels }, closed);
+
+export const Relabelling = Type.Object(
+  {
+    /** Devices that the selector selects. */
+    matched: Count,
+    /** Those of them whose labels were (or, of a dry run, would be) changed. */
+    changed: Count,
+    /** Some of the changed ones. */
+    examples: Type.Array(Type.Object({ device: DeviceId, name: Type.String(), site: SitePath }, closed)),
+  },
+  closed,
+);
+export type Relabelling = Static<typeof Relabelling>;
 
 export const Revocation = Type.Object({ reason: Type.String({ minLength: 1, maxLength: 500 }) }, closed);
 
@@ -121,16 +162,6 @@ export const Timeline = Type.Object(
   closed,
 );
 export type Timeline = Static<typeof Timeline>;
-
-export const SiteList = Type.Object(
-  {
-    sites: Type.Array(
-      Type.Object({ site: SitePath, devices: Count, revoked: Count, liveness: LivenessCounts }, closed),
-    ),
-  },
-  closed,
-);
-export type SiteList = Static<typeof SiteList>;
 
 export const FleetResource = Type.Object(
   {

@@ -1,18 +1,10 @@
 import { Count, Millis, ReleaseRef } from "@muster/shared/protocol/primitives";
 import { type Static, Type } from "typebox";
-import { GatePlan, RolloutPlanInput, WavePlan } from "../../rollouts/plan.ts";
+import { GatePlan } from "../../rollouts/gate/plan.ts";
+import { BlastRadius, Retries, RolloutPlanInput, Timeouts } from "../../rollouts/plan.ts";
+import { DEVICE_STATUSES, ROLLOUT_STATES } from "../../storage/tables/rollouts.ts";
 import { closed, MaybeFailure, MaybeMillis, MaybeRelease, oneOf, orNull } from "./common.ts";
-
-const RolloutState = oneOf(
-  "draft",
-  "running",
-  "paused",
-  "completed",
-  "aborting",
-  "aborted",
-  "reverting",
-  "reverted",
-);
+import { Gate } from "./gates.ts";
 
 /** Devices, each counted once; see `rollouts/views.ts` for what the words mean. */
 const DeviceCounts = Type.Object(
@@ -22,63 +14,71 @@ const DeviceCounts = Type.Object(
     offline: Count,
     pending: Count,
     silent: Count,
+    retrying: Count,
     succeeded: Count,
     failed: Count,
     returning: Count,
     returned: Count,
     returnFailed: Count,
     released: Count,
+    held: Count,
+    superseded: Count,
+    skipped: Count,
   },
   closed,
 );
 
+/** An operator, with the name that it had then. */
+const Actor = Type.Object({ id: Type.String(), name: Type.String() }, closed);
+
+const HoldReason = oneOf(
+  "offline",
+  "retry",
+  "freeze",
+  "window",
+  "other-rollout",
+  "in-flight",
+  "blast-radius",
+  "uplink",
+  "pace",
+  "tick",
+);
+
 const summary = {
   id: Type.String(),
-  state: RolloutState,
+  state: oneOf(...ROLLOUT_STATES),
   release: ReleaseRef,
   selector: Type.String(),
+  priority: Count,
   reason: orNull(Type.String()),
   wave: orNull(Type.Integer()),
   waves: Count,
   counts: DeviceCounts,
+  createdBy: Actor,
   createdAt: Millis,
   startedAt: MaybeMillis,
   endedAt: MaybeMillis,
 };
 const RolloutSummaryResource = Type.Object(summary, closed);
-export const RolloutList = Type.Object({ rollouts: Type.Array(RolloutSummaryResource) }, closed);
-export type RolloutList = Static<typeof RolloutList>;
-
-const Gate = Type.Object(
-  {
-    verdict: oneOf("met", "violated", "inconclusive"),
-    reason: Type.String(),
-    waitingFor: Type.Union([Type.Literal("evidence"), Type.Literal("soak"), Type.Null()]),
-    numbers: Type.Object(
-      {
-        succeeded: Count,
-        failed: Count,
-        needed: Count,
-        successPercent: orNull(Type.Number()),
-        errorPercent: orNull(Type.Number()),
-        soakedSeconds: Count,
-      },
-      closed,
-    ),
-    thresholds: GatePlan,
-  },
+export const RolloutList = Type.Object(
+  { rollouts: Type.Array(RolloutSummaryResource), next: orNull(Type.String()) },
   closed,
 );
+export type RolloutList = Static<typeof RolloutList>;
 
+const { properties: given } = Type.Required(RolloutPlanInput);
+/** A plan with every default filled in. */
 const Plan = Type.Object(
   {
-    release: RolloutPlanInput.properties.release,
-    selector: Type.String(),
-    waves: Type.Array(WavePlan),
+    ...given,
+    pace: orNull(given.pace),
+    maxInFlight: orNull(given.maxInFlight),
+    startAt: orNull(given.startAt),
+    deadlineSeconds: orNull(given.deadlineSeconds),
+    blastRadius: BlastRadius,
     gate: GatePlan,
-    deviceTimeoutSeconds: Type.Integer(),
-    onFailure: oneOf("revert", "pause"),
-    force: Type.Boolean(),
+    timeouts: Timeouts,
+    retries: Retries,
   },
   closed,
 );
@@ -87,12 +87,32 @@ export const RolloutResource = Type.Object(
   {
     ...summary,
     plan: Plan,
+    submittedBy: orNull(Actor),
+    approvals: Type.Object(
+      {
+        needed: Count,
+        given: Type.Array(
+          Type.Object(
+            {
+              operator: Actor,
+              decision: oneOf("approved", "denied"),
+              reason: orNull(Type.String()),
+              at: Millis,
+            },
+            closed,
+          ),
+        ),
+      },
+      closed,
+    ),
     waveList: Type.Array(
       Type.Object(
         { number: Count, state: oneOf("waiting", "open", "passed", "stopped"), counts: DeviceCounts },
         closed,
       ),
     ),
+    /** Devices that may be told and are not told just now, by the reason. */
+    held: Type.Partial(Type.Record(HoldReason, Count)),
     /** Gate of the open or last wave. */
     gate: orNull(Gate),
     failures: Type.Array(
@@ -113,9 +133,13 @@ export const RolloutDeviceList = Type.Object(
           site: Type.String(),
           hardwareClass: Type.String(),
           wave: Count,
-          status: Type.String(),
+          status: oneOf(...DEVICE_STATUSES),
           situation: Type.String(),
+          held: orNull(HoldReason),
           previous: MaybeRelease,
+          attempts: Count,
+          phase: orNull(Type.String()),
+          notBefore: MaybeMillis,
           outcome: orNull(Type.String()),
           failure: MaybeFailure,
           toldAt: MaybeMillis,
@@ -123,6 +147,7 @@ export const RolloutDeviceList = Type.Object(
         closed,
       ),
     ),
+    next: orNull(Type.String()),
   },
   closed,
 );
@@ -147,52 +172,16 @@ export const RolloutEventList = Type.Object(
 );
 export type RolloutEventList = Static<typeof RolloutEventList>;
 
-/** What a plan selects as things stand; the answer to a dry run. */
-export const SelectionResource = Type.Object(
-  {
-    release: ReleaseRef,
-    matched: Count,
-    waves: Type.Array(
-      Type.Object(
-        {
-          number: Count,
-          devices: Type.Array(
-            Type.Object(
-              {
-                device: Type.String(),
-                name: Type.String(),
-                site: Type.String(),
-                hardwareClass: Type.String(),
-              },
-              closed,
-            ),
-          ),
-        },
-        closed,
-      ),
-    ),
-    excluded: Type.Array(
-      Type.Object(
-        {
-          device: Type.String(),
-          name: Type.String(),
-          site: Type.String(),
-          reason: Type.String(),
-          sentence: Type.String(),
-        },
-        closed,
-      ),
-    ),
-  },
-  closed,
-);
-export type SelectionResource = Static<typeof SelectionResource>;
+const Reason = Type.String({ minLength: 1, maxLength: 500 });
 
 /** Why, for those who read the events later. */
-export const RolloutStop = Type.Object(
-  { reason: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })) },
+export const RolloutAction = Type.Object({ reason: Type.Optional(Reason) }, closed);
+
+/** A denial has to say why. */
+export const RolloutDenial = Type.Object({ reason: Reason }, closed);
+
+/** Names the wave, counted from 1, so that repeating it skips no other one. */
+export const RolloutSkip = Type.Object(
+  { wave: Type.Integer({ minimum: 1 }), reason: Type.Optional(Reason) },
   closed,
 );
-
-/** With `acceptWave` an inconclusive wave is taken as it is and the next one begins. */
-export const RolloutResumption = Type.Object({ acceptWave: Type.Optional(Type.Boolean()) }, closed);

@@ -1,10 +1,15 @@
-import { MusterError } from "@muster/shared/errors";
 import { type Command, Option } from "commander";
-import type { DeviceList, DeviceResource, DeviceSummaryResource, Timeline } from "../../api/schemas/fleet.ts";
+import type {
+  DeviceResource,
+  DeviceSummaryResource,
+  Relabelling,
+  Timeline,
+} from "../../api/schemas/fleet.ts";
 import type { Cli } from "../cli.ts";
 import { describeDevice, deviceDoing, liveness, timelineLine } from "../device-words.ts";
 import { releaseName } from "../names.ts";
-import { positiveNumber } from "../options.ts";
+import { collectLabelChange, positiveNumber } from "../options.ts";
+import { allPages } from "../pages.ts";
 import { ago } from "../words.ts";
 
 const LIVENESS = ["online", "late", "offline", "flapping"];
@@ -22,12 +27,13 @@ export function deviceCommands(program: Command, cli: Cli): void {
       summary: "list devices",
       examples: [
         ["muster device list --site eu/berlin", "a site and everything below it"],
-        ["muster device list --liveness offline", "who is not there"],
+        ["muster device list -l 'line in (3,4),liveness=offline'", "a selector; see docs/selectors.md"],
         ["muster device list --json | jq -r '.[].id'", "ids for a script"],
       ],
     },
     (command) =>
       command
+        .option("-l, --selector <selector>", "which devices, e.g. ring=canary,release=vision@1.2.0")
         .option("--site <path>", "this site and everything below it")
         .addOption(new Option("--liveness <state>", "how it is").choices(LIVENESS))
         .addOption(new Option("--status <status>", "in the fleet or not").choices(["active", "revoked"]))
@@ -36,6 +42,7 @@ export function deviceCommands(program: Command, cli: Cli): void {
         .option("--limit <n>", "at most so many; all unless given", positiveNumber),
     async (_args, options) => {
       const {
+        selector,
         site,
         liveness: live,
         status,
@@ -43,9 +50,10 @@ export function deviceCommands(program: Command, cli: Cli): void {
         text,
         limit,
       } = options as Record<string, string | undefined>;
-      const filter = { site, liveness: live, status, release, text };
-      const devices = await allDevices(
-        cli,
+      const filter = { selector, site, liveness: live, status, release, text };
+      const devices = await allPages<DeviceSummaryResource>(
+        await cli.client(),
+        "/devices",
         filter,
         limit === undefined ? Number.POSITIVE_INFINITY : Number(limit),
       );
@@ -115,9 +123,36 @@ export function deviceCommands(program: Command, cli: Cli): void {
     },
     (command) => command,
     async ([device = "", ...pairs]) => {
-      const labels = Object.fromEntries(pairs.map(readLabel));
+      const labels = labelChange(pairs);
       const changed = await (await cli.client()).send<DeviceResource>("PATCH", at(device), { labels });
       cli.output.data(changed, () => `${changed.name}: ${labelText(changed)}`);
+    },
+  );
+
+  cli.leaf(
+    group,
+    {
+      name: "relabel <labels...>",
+      summary: "set labels of many devices at once; `key=` takes a label away",
+      examples: [
+        ["muster device relabel ring=canary -l site=eu/berlin --dry-run", "who would change"],
+        ["muster device relabel ring= -l group=cameras", "take a label away from all of them"],
+      ],
+    },
+    (command) =>
+      command
+        .requiredOption("-l, --selector <selector>", "which devices")
+        .option("--dry-run", "only say what it would do"),
+    async (pairs, { selector, dryRun = false }) => {
+      const body = { labels: labelChange(pairs) };
+      const client = await cli.client();
+      const done = await client.send<Relabelling>("PATCH", "/devices", body, { selector, dryRun });
+      const verb = dryRun ? "would change" : "changed";
+      const names = done.examples.map(({ name, site }) => `  ${site}/${name}`);
+      const more = done.changed > names.length ? ["  ..."] : [];
+      cli.output.data(done, () =>
+        [`${done.changed} of ${done.matched} selected devices ${verb}.`, ...names, ...more].join("\n"),
+      );
     },
   );
 
@@ -151,31 +186,8 @@ export function deviceCommands(program: Command, cli: Cli): void {
   );
 }
 
-async function allDevices(
-  cli: Cli,
-  filter: Record<string, string | undefined>,
-  limit: number,
-): Promise<DeviceSummaryResource[]> {
-  const client = await cli.client();
-  const devices: DeviceSummaryResource[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await client.get<DeviceList>("/devices", {
-      ...filter,
-      limit: Math.max(1, Math.min(1000, limit - devices.length)),
-      cursor,
-    });
-    devices.push(...page.devices);
-    cursor = page.next ?? undefined;
-  } while (cursor !== undefined && devices.length < limit);
-  return devices;
-}
-
-function readLabel(pair: string): [string, string | null] {
-  const equals = pair.indexOf("=");
-  if (equals < 1) throw new MusterError("settings.invalid", `${pair} is no label: write key=value or key=.`);
-  return [pair.slice(0, equals), pair.slice(equals + 1) || null];
-}
+const labelChange = (pairs: readonly string[]): Record<string, string | null> =>
+  pairs.reduce<Record<string, string | null>>((labels, pair) => collectLabelChange(pair, labels), {});
 
 const labelText = ({ labels }: DeviceResource): string =>
   Object.entries(labels)

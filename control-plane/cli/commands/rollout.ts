@@ -1,25 +1,23 @@
 import { MusterError } from "@muster/shared/errors";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type {
   RolloutDeviceList,
   RolloutEventList,
   RolloutList,
   RolloutResource,
-  SelectionResource,
 } from "../../api/schemas/rollouts.ts";
 import type { Cli } from "../cli.ts";
 import type { OperatorClient } from "../client.ts";
 import { EXIT } from "../exit-codes.ts";
 import { failureText, releaseName } from "../names.ts";
-import { timeSpan, wholeNumber } from "../options.ts";
-import { readPercent, readPlan, readWave } from "../rollout-plan.ts";
-import { countsText, describeRollout, describeSelection, healthOf, isOver } from "../rollout-words.ts";
+import { positiveNumber, timeSpan, wholeNumber } from "../options.ts";
+import { describeRollout } from "../rollout-status.ts";
+import { countsText, healthOf, isOver } from "../rollout-words.ts";
 import { printable } from "../terminal.ts";
 import { watchRollout } from "../watch.ts";
 import { ago } from "../words.ts";
-
-const REASON = ["--reason <text>", "why, for those who read the events"] as const;
-const ACCEPT = ["--accept-wave", "take an inconclusive wave as it is and begin the next"] as const;
+import { actionCommands } from "./rollout-actions.ts";
+import { createCommand } from "./rollout-create.ts";
 
 const at = (id: string): string => `/rollouts/${encodeURIComponent(id)}`;
 
@@ -35,9 +33,13 @@ export function rolloutCommands(program: Command, cli: Cli): void {
       summary: "list rollouts, newest first",
       examples: [["muster rollout list", "what is under way and what was"]],
     },
-    (command) => command,
-    async () => {
-      const { rollouts } = await (await cli.client()).get<RolloutList>("/rollouts");
+    (command) =>
+      command
+        .option("--limit <n>", "at most so many", positiveNumber, 50)
+        .option("--cursor <cursor>", "go on where a page ended"),
+    async (_args, { limit, cursor }) => {
+      const query = cursor === undefined ? { limit } : { limit, cursor };
+      const { rollouts, next } = await (await cli.client()).get<RolloutList>("/rollouts", query);
       const now = cli.terminal.now();
       cli.output.list(
         rollouts,
@@ -47,11 +49,13 @@ export function rolloutCommands(program: Command, cli: Cli): void {
           { title: "STATE", value: (row) => row.state },
           { title: "WAVE", value: (row) => `${row.wave ?? "-"}/${row.waves}`, right: true },
           { title: "DEVICES", value: (row) => countsText(row.counts) },
+          { title: "PRIORITY", value: (row) => String(row.priority), right: true },
           { title: "CREATED", value: (row) => ago(row.createdAt, now) },
         ],
         rollouts,
         "There is no rollout yet: `muster rollout create` makes one.",
       );
+      if (next !== null) cli.output.say(`There are more: muster rollout list --cursor ${next}`);
     },
   );
 
@@ -66,17 +70,29 @@ export function rolloutCommands(program: Command, cli: Cli): void {
     async ([id = ""]) => {
       const client = await cli.client();
       const rollout = await client.get<RolloutResource>(at(id));
-      const { devices } = await client.get<RolloutDeviceList>(`${at(id)}/devices`);
+      const devices = await allDevices(client, id);
+      const now = cli.terminal.now();
       cli.output.data({ ...rollout, devices }, () =>
         [
-          ...describeRollout(rollout, cli.terminal.now(), cli.output.paint),
-          ...devices.map((device) =>
-            printable(
-              `  wave ${device.wave}  ${device.site}/${device.name}: ${device.situation} ${failureText(device.failure)}`.trimEnd(),
-            ),
-          ),
+          ...describeRollout(rollout, now, cli.output.paint),
+          ...devices.map((device) => `  wave ${device.wave}  ${deviceLine(device, now)}`),
         ].join("\n"),
       );
+    },
+  );
+
+  cli.leaf(
+    group,
+    {
+      name: "devices <rollout>",
+      summary: "each device of a rollout: where it is, and what keeps it",
+      examples: [["muster rollout devices ROLLOUT", "who is where, and why"]],
+    },
+    (command) => command,
+    async ([id = ""]) => {
+      const devices = await allDevices(await cli.client(), id);
+      const now = cli.terminal.now();
+      cli.output.data(devices, () => devices.map((device) => deviceLine(device, now)).join("\n"));
     },
   );
 
@@ -101,75 +117,7 @@ export function rolloutCommands(program: Command, cli: Cli): void {
     },
   );
 
-  const actions: [verb: string, summary: string, does: string, option?: readonly [string, string]][] = [
-    ["start", "start a draft", "its first wave is told"],
-    ["pause", "tell no more devices", "those that were told go on", REASON],
-    ["resume", "go on after a pause", "the open wave gets its full time again", ACCEPT],
-    ["abort", "stop, and take back what has not begun", "devices that succeeded stay", REASON],
-    ["revert", "give every changed device its previous release back", "also after it has completed", REASON],
-  ];
-  for (const [verb, summary, does, option] of actions)
-    cli.leaf(
-      group,
-      { name: `${verb} <rollout>`, summary, examples: [[`muster rollout ${verb} ROLLOUT`, does]] },
-      (command) => (option ? command.option(...option) : command),
-      async ([id = ""], options) => {
-        const client = await cli.client();
-        const body = Object.keys(options).length > 0 ? options : undefined;
-        const rollout = await client.send<RolloutResource>("POST", `${at(id)}/${verb}`, body);
-        cli.output.data(rollout, () => `Rollout ${rollout.id} is ${rollout.state}.`);
-      },
-    );
-}
-
-function createCommand(group: Command, cli: Cli): void {
-  cli.leaf(
-    group,
-    {
-      name: "create",
-      summary: "plan a rollout; it starts with --start or `rollout start`",
-      examples: [
-        ["muster rollout create --release vibration@1.1.0 --wave 1 --wave 25% --dry-run", "who would get it"],
-        ["muster rollout create -f rollout.json --start", "from a file in git"],
-        ["muster rollout create --release vibration@1.1.0 --selector site=eu/de --start", "one region"],
-      ],
-    },
-    (command) =>
-      command
-        .option("-f, --file <plan>", "plan as JSON; the options below go before it")
-        .option("--release <name@version>", "what to roll out")
-        .option("--selector <selector>", "which devices, e.g. site=eu/de,ring!=late; all unless given")
-        .option("--wave <size>", "3, 10% or a selector; repeat it; sizes are cumulative", readWave)
-        .option("--soak <span>", "how long each wave must hold, e.g. 30s", timeSpan)
-        .option("--min-success <percent>", "least share of successes a wave needs", readPercent)
-        .option("--max-error <percent>", "share of failures that stops the rollout", readPercent)
-        .option("--timeout <span>", "a device that tells no end for so long failed, e.g. 1h", timeSpan)
-        .addOption(
-          new Option("--on-failure <action>", "what a violated gate does").choices(["revert", "pause"]),
-        )
-        .option("--force", "also where the release is in quarantine")
-        .option("--dry-run", "only say what it would do")
-        .option("--start", "start it at once"),
-    async (_args, options) => {
-      const plan = await readPlan(options);
-      const client = await cli.client();
-      if (options.dryRun) {
-        const selection = await client.send<SelectionResource>("POST", "/rollouts", plan, { dryRun: true });
-        cli.output.data(selection, () => describeSelection(selection));
-        return;
-      }
-      const draft = await client.send<RolloutResource>("POST", "/rollouts", plan);
-      const rollout = options.start
-        ? await client.send<RolloutResource>("POST", `${at(draft.id)}/start`)
-        : draft;
-      cli.output.data(rollout, () => rollout.id);
-      cli.output.say(
-        options.start
-          ? `Rollout ${rollout.id} is ${rollout.state}: muster rollout status ${rollout.id} --watch`
-          : `Rollout ${rollout.id} is a draft: muster rollout start ${rollout.id}`,
-      );
-    },
-  );
+  actionCommands(group, cli);
 }
 
 function statusCommand(group: Command, cli: Cli): void {
@@ -207,7 +155,7 @@ function statusCommand(group: Command, cli: Cli): void {
 }
 
 async function newestRollout(client: OperatorClient): Promise<string> {
-  const { rollouts } = await client.get<RolloutList>("/rollouts");
+  const { rollouts } = await client.get<RolloutList>("/rollouts", { limit: 1 });
   const [newest] = rollouts;
   if (!newest) throw new MusterError("request.not-found", "There is no rollout yet.");
   return newest.id;
@@ -226,4 +174,31 @@ async function allEvents(
     if (events.length === 0) return all;
     all.push(...events);
   }
+}
+
+type Device = RolloutDeviceList["devices"][number];
+
+/** One device with its status, what keeps it and why it failed. */
+function deviceLine(device: Device, now: number): string {
+  const { situation, held, phase, attempts, notBefore, failure } = device;
+  const more = [
+    held !== null && held !== situation ? `held: ${held}` : "",
+    situation === "pending" && phase !== null ? phase : "",
+    attempts > 1 ? `attempt ${attempts}` : "",
+    notBefore !== null ? `again ${ago(notBefore, now)}` : "",
+    failureText(failure),
+  ].filter((text) => text !== "");
+  return printable(`${device.site}/${device.name}: ${[situation, ...more].join(", ")}`);
+}
+
+async function allDevices(client: OperatorClient, id: string): Promise<Device[]> {
+  const all: Device[] = [];
+  let cursor: string | null = null;
+  do {
+    const query: { cursor?: string } = cursor === null ? {} : { cursor };
+    const page: RolloutDeviceList = await client.get<RolloutDeviceList>(`${at(id)}/devices`, query);
+    all.push(...page.devices);
+    cursor = page.next;
+  } while (cursor !== null);
+  return all;
 }

@@ -1,3 +1,5 @@
+import type { Generated } from "kysely";
+
 /** Tables of the fleet in control.db. Times are milliseconds since the epoch; `*_json`-like text columns say so. */
 
 export interface DevicesTable {
@@ -33,6 +35,8 @@ export interface DevicesTable {
   last_seen_at: number | null;
   revoked_at: number | null;
   revoked_reason: string | null;
+  /** Grows with every change but that of `last_seen_at`; triggers set it. */
+  revision: Generated<number>;
 }
 
 export interface JoinTokensTable {
@@ -62,6 +66,8 @@ export interface DeviceUpdatesTable {
   started_at: number;
   /** Device time of the newest record applied. */
   at: number;
+  /** Grows with every change; triggers set it. */
+  revision: Generated<number>;
 }
 
 export interface DeviceEventsTable {

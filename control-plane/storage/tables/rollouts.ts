@@ -1,52 +1,77 @@
 /** Rollouts in control.db. Times in milliseconds since the epoch by the control plane's clock. */
 
-export type RolloutState =
-  | "draft"
-  | "running"
-  | "paused"
-  | "completed"
-  | "aborting"
-  | "aborted"
-  | "reverting"
-  | "reverted";
+export const ROLLOUT_STATES = [
+  "draft",
+  "awaiting-approval",
+  "scheduled",
+  "running",
+  "paused",
+  "completed",
+  "aborting",
+  "aborted",
+  "reverting",
+  "reverted",
+] as const;
+export type RolloutState = (typeof ROLLOUT_STATES)[number];
 
-export type RolloutDeviceStatus =
-  | "waiting"
-  | "told"
-  | "succeeded"
-  | "failed"
-  | "returning"
-  | "returned"
-  | "return-failed"
-  | "released";
+export const DEVICE_STATUSES = [
+  "waiting",
+  "told",
+  "retrying",
+  "succeeded",
+  "failed",
+  "returning",
+  "returned",
+  "return-failed",
+  "released",
+  "held",
+  "superseded",
+  "skipped",
+] as const;
+export type RolloutDeviceStatus = (typeof DEVICE_STATUSES)[number];
 
 export interface RolloutsTable {
   id: string;
   state: RolloutState;
+  /** Grows with each change of this row: who keeps a copy sees that it is old. */
+  revision: number;
+  /** The same for the rows of its devices. */
+  members_revision: number;
   /** JSON `ReleaseRef`. */
   release: string;
   /** JSON `RolloutPlan` with every default filled in. */
   plan: string;
-  /** Seed of the order in which devices are taken. */
+  /** Seed of the order in which devices are taken, and of everything else that is drawn. */
   seed: number;
   /** Why it is in this state, where somebody or a gate brought it there. */
   reason: string | null;
   /** Wave that is open, counted from 0; null before the start. */
   wave: number | null;
-  /** Start of the open wave's clock; a resume starts it anew. */
+  /** When the open wave began: its evidence counts from here. */
   wave_opened_at: number | null;
+  /** From when the open wave has its time; a resume starts it anew. */
+  wave_clock_at: number | null;
   /** Since when the open wave meets its gate without a break: the soak counts from here. */
   gate_held_since: number | null;
-  /** 1 when the operator took the open wave as it is. */
-  wave_accepted: number;
+  /** Wave counted from 0 that an operator asked to skip. */
+  skip_wave: number | null;
   /** JSON `GateView` that last moved or stopped the rollout. */
   gate: string | null;
+  /** JSON `PaceState`. */
+  pace: string | null;
+  /** JSON state of the sequential tests. */
+  wagers: string | null;
+  /** Approvals without which it does not start; fixed when it was submitted. */
+  approvals_needed: number;
+  /** JSON `Actor`: who planned it, and who submitted it. */
+  created_by: string;
+  submitted_by: string | null;
   created_at: number;
   started_at: number | null;
   ended_at: number | null;
 }
 
-/** One device of a started rollout: the target set is fixed at the start. */
+/** One device of a started rollout. */
 export interface RolloutDevicesTable {
   rollout: string;
   device: string;
@@ -56,13 +81,20 @@ export interface RolloutDevicesTable {
   /** Place in the order, counted from 0. */
   position: number;
   status: RolloutDeviceStatus;
+  /** Download size of its variant, bytes. */
+  bytes: number;
   /** JSON `ReleaseRef` or null for nothing: what it ran before it was told. */
   previous: string | null;
-  /** Generation of the directive that told it the new release. */
+  /** How often it was told. */
+  attempts: number;
+  /** Generation of the directive that told it the new release last. */
   told_generation: number | null;
   told_at: number | null;
-  /** First time that it was seen online since it was told: from here on silence counts against it. */
-  reached_at: number | null;
+  /** Phase of the update journal that it reported last for that directive, and when the phase was first seen. */
+  phase: string | null;
+  phase_at: number | null;
+  /** When it may be told again. */
+  not_before: number | null;
   /** Generation of the directive that gave it the previous release back. */
   return_generation: number | null;
   returned_at: number | null;
@@ -84,8 +116,30 @@ export interface RolloutEventsTable {
   numbers: string;
 }
 
+/** What operators said to a rollout that awaits approval; each of them once. */
+export interface RolloutApprovalsTable {
+  rollout: string;
+  operator: string;
+  operator_name: string;
+  decision: "approved" | "denied";
+  reason: string | null;
+  at: number;
+}
+
+/** Who may decide: one holder at a time. */
+export interface LeasesTable {
+  name: string;
+  holder: string;
+  /** Grows with each change of the holder. */
+  epoch: number;
+  renewed_at: number;
+  expires_at: number;
+}
+
 export interface RolloutTables {
   rollouts: RolloutsTable;
   rollout_devices: RolloutDevicesTable;
   rollout_events: RolloutEventsTable;
+  rollout_approvals: RolloutApprovalsTable;
+  leases: LeasesTable;
 }

@@ -2,7 +2,7 @@
 /** Exceptions and figures at the top of the page. */
 import { attentionOf } from "./attention.js";
 import { draw, h, prose, stackedBar } from "./dom.js";
-import { plural, releaseName } from "./words.js";
+import { measured, plural, releaseName } from "./words.js";
 
 /** @param {any} facts */
 export function drawAttention(facts) {
@@ -32,19 +32,47 @@ export function drawAttention(facts) {
 const tile = (title, figure, ...rest) =>
   h("div.tile", null, h("h3", null, title), h("p.figure", null, figure), ...rest);
 
-/** @param {[name: string, count: number][]} rows */
-const counts = (rows) =>
+/** @param {[name: string, value: string][]} rows */
+const figures = (rows) =>
   h(
     "ul.counts",
     null,
-    ...rows.map(([name, count]) =>
-      h("li", null, h("span.name", { title: name }, name), h("span.count", null, count.toLocaleString("en"))),
+    ...rows.map(([name, value]) =>
+      h("li", null, h("span.name", { title: name }, name), h("span.count", { title: value }, value)),
     ),
   );
 
-/** @param {any} fleet */
-export function drawSummary(fleet) {
-  draw("summary", fleet, () => {
+/** @param {[name: string, count: number][]} rows */
+const counts = (rows) => figures(rows.map(([name, count]) => [name, count.toLocaleString("en")]));
+
+/** @param {number | null} value */
+const percent = (value) => measured(value, "percent");
+
+/** @param {any} health */
+const healthTile = ({ score, scores, day, worstSites }) =>
+  tile(
+    "Health",
+    score === null ? "–" : `${score} of 100`,
+    stackedBar(
+      [
+        { kind: "good", value: scores.good },
+        { kind: "warn", value: scores.fair + scores.poor },
+        { kind: "bad", value: scores.bad },
+      ],
+      `${scores.good} good, ${scores.fair} fair, ${scores.poor} poor, ${scores.bad} bad`,
+    ),
+    figures([
+      ["crash-free hours", percent(day.crashFreeServingPercent)],
+      ["sync success", percent(day.syncSuccessPercent)],
+      ["inference errors", percent(day.errorPercent)],
+      ["worst site", worstSites[0]?.site ?? "–"],
+    ]),
+  );
+
+/** @param {any} fleet @param {any} health */
+export function drawSummary(fleet, health) {
+  const { score, scores, day, worstSites } = health;
+  draw("summary", [fleet, score, scores, day, worstSites[0]?.site], () => {
     const { online, late, offline, flapping } = fleet.liveness;
     const share = stackedBar(
       [
@@ -71,6 +99,7 @@ export function drawSummary(fleet) {
           ["offline", offline],
         ]),
       ),
+      healthTile(health),
       tile(
         "Releases running",
         fleet.releases.filter((/** @type {any} */ each) => each.release).length,

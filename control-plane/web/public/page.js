@@ -13,7 +13,7 @@ const LARGE_INTERVAL_MS = 10_000;
 /** Rollouts shown in full: those under way, and the newest one. */
 const MOST_CURRENT = 4;
 const MOST_PAST = 8;
-const UNDER_WAY = ["draft", "running", "paused", "aborting", "reverting"];
+const UNDER_WAY = ["draft", "awaiting-approval", "scheduled", "running", "paused", "aborting", "reverting"];
 
 const state = {
   /** @type {any[]} */ devices: [],
@@ -40,7 +40,13 @@ async function detailOf({ id }) {
 }
 
 async function refresh() {
-  const [status, fleet, { rollouts }] = await Promise.all([get("/status"), get("/fleet"), get("/rollouts")]);
+  const [status, fleet, health, { alerts }, { rollouts }] = await Promise.all([
+    get("/status"),
+    get("/fleet"),
+    get("/health"),
+    get("/alerts?state=firing&muted=false&limit=20"),
+    get("/rollouts?limit=20"),
+  ]);
   const pause = fleet.devices > LARGE_FLEET ? LARGE_INTERVAL_MS : 0;
   if (status.now - state.devicesAt >= pause) {
     Object.assign(state, await allDevices(), { devicesAt: status.now });
@@ -56,8 +62,8 @@ async function refresh() {
     .filter((/** @type {any} */ rollout) => !current.includes(rollout))
     .slice(0, MOST_PAST);
   state.now = status.now;
-  drawAttention({ status, devices: state.devices, rollouts });
-  drawSummary(fleet);
+  drawAttention({ status, devices: state.devices, rollouts, alerts });
+  drawSummary(fleet, health);
   drawRollouts(details, past, status.now);
   drawSites(state.devices);
   drawDevices(state.devices, state.complete, filter.value, status.now);

@@ -1,7 +1,17 @@
 // @ts-check
 /** Rollouts: waves, gate values beside their thresholds, and what happened. */
 import { draw, h, prose, stackedBar } from "./dom.js";
-import { ago, clock, countsText, percent, releaseName, rolloutState, SITUATIONS } from "./words.js";
+import {
+  ago,
+  clock,
+  countsText,
+  figure,
+  HELD_BY,
+  measured,
+  releaseName,
+  rolloutState,
+  SITUATIONS,
+} from "./words.js";
 
 /** Events that the reader closed stay closed, by rollout. @type {Set<string>} */
 const closed = new Set();
@@ -23,55 +33,65 @@ function waveRow({ number, state, counts }) {
   );
 }
 
-const HOLDS = { kind: "good", sign: "✓", word: "holds" };
-const OPEN = { kind: "warn", sign: "…", word: "not yet" };
-const MISSED = { kind: "bad", sign: "✕", word: "not met" };
-const BROKEN = { kind: "bad", sign: "✕", word: "violated" };
+/** How a verdict on one condition is shown. @type {Record<string, { kind: string, sign: string, word: string }>} */
+const VERDICTS = {
+  met: { kind: "good", sign: "✓", word: "holds" },
+  inconclusive: { kind: "warn", sign: "…", word: "not yet" },
+  violated: { kind: "bad", sign: "✕", word: "violated" },
+  "passed-over": { kind: "none", sign: "–", word: "not judged" },
+};
 
-/** @param {string} name @param {string} value @param {string} threshold @param {typeof HOLDS} state */
-const gateBox = (name, value, threshold, state) =>
-  h(
+/** @type {Record<string, string>} */
+const CONDITIONS = {
+  success: "Success",
+  error: "Failures",
+  sample: "Evidence",
+  soak: "Soak",
+  "crash-free-hours": "Crash-free hours",
+  "error-rate": "Inference errors",
+  "fallback-rate": "Fallbacks",
+  "latency-p95": "Latency p95",
+  drift: "Drift",
+  "shadow-agreement": "Shadow agreement",
+};
+
+/** Conditions of which more is better: their threshold is a least. */
+const AT_LEAST = new Set(["success", "sample", "soak", "crash-free-hours", "shadow-agreement"]);
+
+/** @param {any} condition */
+function conditionBox({ kind, verdict, value, threshold, control, comparison, unit, sentence }) {
+  const state = VERDICTS[verdict] ?? VERDICTS.inconclusive;
+  const bound =
+    threshold === null ? "" : `${AT_LEAST.has(kind) ? "at least" : "at most"} ${measured(threshold, unit)}`;
+  const others = control === null ? null : `others: ${measured(control, unit)}`;
+  const stake =
+    comparison === null ? null : `stake ${figure(comparison.stake)} of ${figure(comparison.limit)}`;
+  return h(
     "div.gate",
-    null,
-    h("div.soft", null, name),
-    h("div", null, h("span.value", null, value), " ", h("span.soft", null, threshold)),
-    h(`div.state.${state.kind}`, null, h("span.sign", { "aria-hidden": "true" }, state.sign), state.word),
+    { title: sentence },
+    h("div.soft", null, CONDITIONS[kind] ?? kind),
+    h("div", null, h("span.value", null, measured(value, unit)), " ", h("span.soft", null, bound)),
+    others || stake ? h("div.soft.small", null, [others, stake].filter(Boolean).join(", ")) : null,
+    h(`div.state.${state?.kind}`, null, h("span.sign", { "aria-hidden": "true" }, state?.sign), state?.word),
   );
+}
 
 /** @param {any} gate */
-function gates({ numbers, thresholds, verdict, reason }) {
-  const { success, error, soakSeconds } = thresholds;
-  const known = numbers.succeeded + numbers.failed;
-  /** @param {boolean} holds */
-  const openUntil = (holds) => (holds ? HOLDS : verdict === "violated" ? MISSED : OPEN);
-  return h(
+const gates = ({ conditions, clusters, verdict, reason }) =>
+  h(
     "div",
     null,
-    h(
-      "div.gates",
-      null,
-      gateBox(
-        "Success",
-        percent(numbers.successPercent),
-        `at least ${success.minPercent} %`,
-        openUntil(numbers.successPercent !== null && numbers.successPercent >= success.minPercent),
-      ),
-      gateBox(
-        "Errors",
-        percent(numbers.errorPercent),
-        `at most ${error.maxPercent} %`,
-        verdict === "violated" ? BROKEN : openUntil(numbers.errorPercent !== null),
-      ),
-      gateBox("Evidence", `${known} known`, `at least ${numbers.needed}`, openUntil(known >= numbers.needed)),
-      gateBox(
-        "Soak",
-        `${Math.min(numbers.soakedSeconds, soakSeconds)} s`,
-        `of ${soakSeconds} s`,
-        openUntil(verdict === "met" || (numbers.soakedSeconds >= soakSeconds && soakSeconds > 0)),
-      ),
-    ),
+    h("div.gates", null, ...conditions.map(conditionBox)),
     h("p.soft.small.reason", null, `Gate ${verdict}: ${reason}`),
+    ...clusters.map((/** @type {any} */ { sentence }) => h("p.failure.small.reason", null, sentence)),
   );
+
+/** @param {Record<string, number>} held */
+function heldLine(held) {
+  const parts = Object.entries(held).filter(([, devices]) => devices > 0);
+  if (parts.length === 0) return null;
+  const text = parts.map(([reason, devices]) => `${devices} by ${HELD_BY[reason] ?? reason}`).join(", ");
+  return h("p.soft.small.reason", null, `Not told just now: ${text}.`);
 }
 
 /** @param {any} rollout @param {any[]} events */
@@ -104,7 +124,7 @@ function eventList(rollout, events) {
 
 /** @param {{ rollout: any, events: any[] }} detail @param {number} now */
 function card({ rollout, events }, now) {
-  const { release, state, selector, reason, startedAt, endedAt, waveList, gate, failures } = rollout;
+  const { release, state, selector, reason, startedAt, endedAt, waveList, held, gate, failures } = rollout;
   const times = startedAt === null ? "not started" : `started ${ago(startedAt, now)}`;
   return h(
     "article.card",
@@ -119,6 +139,7 @@ function card({ rollout, events }, now) {
     ),
     reason && reason !== gate?.reason ? h("p.reason", null, reason) : null,
     h("ol.waves", null, ...waveList.map(waveRow)),
+    heldLine(held),
     gate ? gates(gate) : null,
     ...failures.map((/** @type {any} */ { code, devices, example }) =>
       h("p.failure.small.reason", null, `${devices} × ${code}: ${example}`),

@@ -19,8 +19,30 @@ export function ago(moment, now) {
   return `${Math.floor(seconds / 86_400)} d ago`;
 }
 
-/** @param {number | null} value */
-export const percent = (value) => (value === null ? "–" : `${Math.round(value * 10) / 10} %`);
+/** Three digits are enough to compare by eye. @param {number} value */
+export const figure = (value) =>
+  Number(value.toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 3 });
+
+/** @type {Record<string, string>} */
+const UNITS = { percent: " %", ms: " ms", seconds: " s", psi: "", inferences: "" };
+
+/** A measure with its unit. @param {number | null} value @param {string} unit */
+export const measured = (value, unit) =>
+  value === null ? "–" : `${figure(value)}${UNITS[unit] ?? ` ${unit}`}`;
+
+/** What keeps a device from being told just now. @type {Record<string, string>} */
+export const HELD_BY = {
+  offline: "being offline",
+  retry: "the wait before a retry",
+  freeze: "a freeze",
+  window: "the maintenance window",
+  "other-rollout": "another rollout",
+  "in-flight": "the limit in flight",
+  "blast-radius": "the blast radius",
+  uplink: "the uplink of the site",
+  pace: "the pace",
+  tick: "the next tick",
+};
 
 /** @param {number} at */
 export const clock = (at) => new Date(at).toTimeString().slice(0, 8);
@@ -58,6 +80,8 @@ export function stateOf(device) {
 /** @type {Record<string, { kind: string, sign: string }>} */
 const ROLLOUT_STATES = {
   draft: { kind: "none", sign: "–" },
+  "awaiting-approval": { kind: "warn", sign: "?" },
+  scheduled: { kind: "none", sign: "⏲" },
   running: { kind: "busy", sign: "↻" },
   paused: { kind: "warn", sign: "‖" },
   completed: { kind: "good", sign: "✓" },
@@ -70,7 +94,7 @@ const ROLLOUT_STATES = {
 /** @param {string} state */
 export const rolloutState = (state) => ({
   ...(ROLLOUT_STATES[state] ?? { kind: "none", sign: "?" }),
-  word: state,
+  word: state.replace("-", " "),
 });
 
 /** Devices of a wave by what they are at, worst last; each with its colour. */
@@ -79,10 +103,14 @@ export const SITUATIONS = [
   { key: "returned", kind: "warn", word: "went back" },
   { key: "returning", kind: "busy", word: "going back" },
   { key: "pending", kind: "busy", word: "at work" },
+  { key: "retrying", kind: "busy", word: "to be tried again" },
   { key: "silent", kind: "warn", word: "silent" },
   { key: "failed", kind: "bad", word: "failed" },
   { key: "returnFailed", kind: "bad", word: "not back" },
   { key: "offline", kind: "none", word: "offline" },
+  { key: "held", kind: "idle", word: "late, held" },
+  { key: "skipped", kind: "none", word: "called off" },
+  { key: "superseded", kind: "none", word: "superseded" },
   { key: "released", kind: "none", word: "released" },
   { key: "waiting", kind: "idle", word: "waiting" },
 ];

@@ -4,11 +4,12 @@ import type {
   DeviceList,
   DeviceResource,
   FleetResource,
-  SiteList,
   Timeline,
 } from "@muster/control-plane/api/schemas/fleet";
-import type { RolloutResource, SelectionResource } from "@muster/control-plane/api/schemas/rollouts";
+import type { RolloutResource } from "@muster/control-plane/api/schemas/rollouts";
+import type { SelectionResource } from "@muster/control-plane/api/schemas/selections";
 import type { StatusResource } from "@muster/control-plane/api/schemas/status";
+import type { SiteList } from "@muster/control-plane/api/schemas/targeting";
 import type { TokenList } from "@muster/control-plane/api/schemas/tokens";
 import type { Problem } from "@muster/shared/protocol/device-api";
 import { until } from "../../support/fleet/until.ts";

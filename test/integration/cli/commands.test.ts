@@ -131,10 +131,10 @@ describe("muster command line", () => {
     assert.equal(code, 3);
     const status = await plane.muster(["rollout", "status"]);
     assert.equal(status.code, 3, "the newest rollout is meant where none is named");
-    assert.match(status.stdout, /error 100 % \(at most 10 %\)/);
+    assert.match(status.stdout, /error +violated +100 % \(at most 10 %\)/);
     assert.match(status.stdout, /config\.invalid/);
     const shown = await plane.muster(["rollout", "show", id]);
-    assert.match(shown.stdout, /returned config\.invalid/);
+    assert.match(shown.stdout, /returned, config\.invalid/);
     const quarantined = await plane.muster(["rollout", "create", "--release", "line-config@3.0.0"]);
     assert.match(quarantined.stderr, /release\.quarantined/);
   });

@@ -168,6 +168,7 @@ describe("poll of the directive", () => {
     const asked: (string | undefined)[] = [];
     const offered: string[] = [];
     const failed: string[] = [];
+    const synced: boolean[] = [];
     let takes = false;
     handler = (request, response) => {
       asked.push(request.headers["if-none-match"]);
@@ -185,6 +186,7 @@ describe("poll of the directive", () => {
         offered.push(text);
         return takes ? "accepted" : "deferred";
       },
+      synced: (succeeded) => synced.push(succeeded),
       failed: ({ code }) => {
         failed.push(code);
         takes = failed.length >= 2;
@@ -196,6 +198,7 @@ describe("poll of the directive", () => {
     assert.deepEqual(asked.slice(0, 6), [undefined, undefined, undefined, undefined, '"4"', '"4"']);
     assert.deepEqual(offered, ['{"the": "directive"}', '{"the": "directive"}']);
     assert.deepEqual(failed, ["request.unreachable", "request.conflict"]);
+    assert.deepEqual(synced.slice(0, 5), [true, false, true, true, true]);
   });
 
   it("does not forget what it was asked for while an answer was on its way", async () => {
@@ -207,6 +210,7 @@ describe("poll of the directive", () => {
       upMs: 3_600_000,
       random: () => 0,
       offer: async () => "accepted",
+      synced: () => undefined,
       failed: () => undefined,
     });
     poll.setOnline(true);
@@ -230,6 +234,7 @@ describe("poll of the directive", () => {
       upMs: 3_600_000,
       random: () => 0,
       offer: async () => "accepted",
+      synced: () => undefined,
       failed: () => undefined,
     });
     poll.start();

@@ -6,7 +6,7 @@ import type { LinkPorts, LinkSettings } from "@muster/agent/link/ports";
 import { Batch, Birth, StateMessage, Will } from "@muster/shared/protocol/messages";
 import { validate } from "@muster/shared/protocol/validate";
 import { deviceTls, type Fleet, makeFleet } from "./fleet.ts";
-import { idleState, makeAgent } from "./test-agent.ts";
+import { idleHealth, idleState, makeAgent } from "./test-agent.ts";
 import { TestBroker } from "./test-broker.ts";
 
 let fleet: Fleet;
@@ -153,6 +153,48 @@ describe("link", () => {
       );
       assert.ok(records[0].seq <= acked + 1);
       acked = Math.max(acked, records.at(-1).seq);
+    }
+  });
+
+  it("repeats heartbeats that a cut may have swallowed: told apart by session and number, none is missing", async () => {
+    const hub = await broker();
+    let taken = 0;
+    const box = agent(
+      hub.url,
+      { heartbeatMs: 15 },
+      {
+        vitals: () => {
+          taken += 1;
+          return { uptimeSeconds: taken, health: idleHealth, inference: [] };
+        },
+      },
+    );
+    box.link.start();
+    for (let cut = 1; cut <= 4; cut += 1) {
+      await hub.until(() => hub.of("birth").length === cut && new Set(uptimes()).size > cut * 3);
+      hub.cut();
+    }
+    await hub.until(() => hub.of("birth").length === 5);
+    await box.stop();
+    cleanup.splice(cleanup.indexOf(box.stop), 1);
+    await hub.until(() => new Set(uptimes()).size >= taken);
+    const names = hub.of("heartbeat").map(({ session, seq }) => `${session}/${seq}`);
+    assert.ok(names.length > new Set(names).size, "some came again");
+    const known = new Map(hub.of("heartbeat").map((beat) => [`${beat.session}/${beat.seq}`, beat]));
+    assert.deepEqual(
+      [...known.values()].map(({ uptimeSeconds }) => uptimeSeconds).sort((a, b) => a - b),
+      Array.from({ length: taken }, (_, index) => index + 1),
+    );
+    const connected = [...known.values()].reduce((sum, { agent: line }) => sum + line.connectedMs, 0);
+    const operational = [...known.values()].reduce((sum, { agent: line }) => sum + line.operationalMs, 0);
+    assert.ok(connected > 0 && connected <= operational);
+    assert.equal(
+      [...known.values()].reduce((sum, { agent: line }) => sum + line.syncSucceeded, 0),
+      5,
+    );
+
+    function uptimes(): number[] {
+      return hub.of("heartbeat").map(({ uptimeSeconds }) => uptimeSeconds);
     }
   });
 

@@ -6,6 +6,7 @@ import type { LinkPorts, LinkSettings } from "@muster/agent/link/ports";
 import { Notices } from "@muster/agent/outbox/notices";
 import { Outbox } from "@muster/agent/outbox/outbox";
 import { openDatabase } from "@muster/agent/storage/database";
+import type { Heartbeat } from "@muster/shared/protocol/messages";
 import type { ReportedState } from "@muster/shared/protocol/state";
 import type { Fleet } from "./fleet.ts";
 
@@ -17,6 +18,17 @@ export const idleState: ReportedState = {
   update: null,
   lastResult: null,
   refused: null,
+};
+
+export const idleHealth: Heartbeat["health"] = {
+  agentRss: 1,
+  runnerRss: 1,
+  loadPerCore: 0,
+  freeMemoryMiB: 1,
+  freeDiskMiB: 1,
+  temperatureC: null,
+  runnerRestarts: 0,
+  outboxBytes: 0,
 };
 
 const quick: LinkSettings = {
@@ -68,17 +80,8 @@ export function makeAgent(
       },
       vitals: () => ({
         uptimeSeconds: 1,
-        health: {
-          agentRss: 1,
-          runnerRss: 1,
-          loadPerCore: 0,
-          freeMemoryMiB: 1,
-          freeDiskMiB: 1,
-          temperatureC: null,
-          runnerRestarts: 0,
-          outboxBytes: outbox.position().bytes,
-        },
-        counters: { inferences: 0, failures: 0, latency: { edges: [1], counts: [0, 0] } as never },
+        health: { ...idleHealth, outboxBytes: outbox.position().bytes },
+        inference: [],
       }),
       log: { info: () => undefined, warn: () => undefined },
       random: Math.random,

@@ -6,7 +6,7 @@ import type { RolloutView } from "@muster/control-plane/rollouts/views";
 import type { Stores } from "@muster/control-plane/storage/database";
 import fc from "fast-check";
 import type { Behaviour } from "./simulated-device.ts";
-import { type DevicePlan, manifestOf, World } from "./world.ts";
+import { ANNA, type DevicePlan, manifestOf, World } from "./world.ts";
 
 const OLD = manifestOf("vibration", 1);
 const NEW = manifestOf("vibration", 2);
@@ -38,8 +38,10 @@ const plans = fc.record({
     success: fc.record({ minPercent: fc.constantFrom(50, 80, 100), minDevices: fc.constant(1) }),
     error: fc.record({ maxPercent: fc.constantFrom(0, 10, 40), minDevices: fc.constantFrom(1, 3) }),
     soakSeconds: fc.constantFrom(0, 20, 60),
+    metrics: fc.constant([]),
   }),
-  deviceTimeoutSeconds: fc.constantFrom(30, 80),
+  timeouts: fc.record({ total: fc.constantFrom(30, 80) }),
+  retries: fc.record({ max: fc.constantFrom(0, 2), baseSeconds: fc.constantFrom(10, 30) }),
   onFailure: fc.constantFrom("revert" as const, "pause" as const),
 });
 
@@ -72,17 +74,47 @@ interface Scenario {
 }
 
 /** The same database, over which the process dies once it has run so many statements. */
-function dyingAfter(db: Stores["control"], statements: number): Stores["control"] {
+function dyingAfter({ control, controlRaw, writeControl }: Stores, statements: number) {
   let left = statements;
-  const plugin: Parameters<Stores["control"]["withPlugin"]>[0] = {
-    transformQuery: ({ node }) => {
-      left -= 1;
-      if (left < 0) throw new Error("the process was killed");
-      return node;
+  const live = <T>(work: () => T): T => {
+    left -= 1;
+    if (left < 0) throw new Error("the process was killed");
+    return work();
+  };
+  const mortal = new Proxy(controlRaw, {
+    get(db, member) {
+      const value: unknown = Reflect.get(db, member, db);
+      if (member === "prepare") return (sql: string) => mortalStatement(db.prepare(sql), live);
+      return typeof value === "function" ? value.bind(db) : value;
     },
+  });
+  const plugin: Parameters<Stores["control"]["withPlugin"]>[0] = {
+    transformQuery: ({ node }) => live(() => node),
     transformResult: async ({ result }) => result,
   };
-  return db.withPlugin(plugin);
+  return {
+    control: control.withPlugin(plugin),
+    controlRaw: mortal,
+    writeControl: async <T>(work: (db: Stores["controlRaw"]) => T) => await writeControl(() => work(mortal)),
+  };
+}
+
+function mortalStatement(
+  statement: ReturnType<Stores["controlRaw"]["prepare"]>,
+  live: <T>(work: () => T) => T,
+): typeof statement {
+  return new Proxy(statement, {
+    get(target, member) {
+      const value: unknown = Reflect.get(target, member, target);
+      if (typeof value !== "function") return value;
+      return (...given: unknown[]) => {
+        const result: unknown = ["run", "get", "all"].includes(String(member))
+          ? live(() => value.apply(target, given))
+          : value.apply(target, given);
+        return result === target ? mortalStatement(target, live) : result;
+      };
+    },
+  });
 }
 
 interface Moment {
@@ -98,31 +130,35 @@ async function play(
   await world.addRelease(NEW);
   await world.addDevices(scenario.devices, old, [OLD, NEW]);
   const service = world.service((bytes) => Buffer.alloc(bytes, 7));
-  const { id } = await service.create({ release: { name: "vibration", version: "2.0.0" }, ...scenario.plan });
-  await service.start(id);
-  const newTick = () => world.tick(world.stores.control, scenario.cap);
+  const { id } = await service.create(
+    { release: { name: "vibration", version: "2.0.0" }, ...scenario.plan },
+    ANNA,
+  );
+  await service.start(id, ANNA);
+  const newTick = () => world.tick({ instructions: scenario.cap });
   let tick: RolloutTick = newTick();
   const moments: Moment[] = [];
   for (let step = 0; step < STEPS; step += 1) {
     world.now += 10_000;
     for (const device of world.devices.values()) device.live();
     for (const { action } of scenario.actions.filter((each) => each.step === step))
-      await service[action](id).catch(() => undefined);
+      await service[action](id, ANNA).catch(() => undefined);
     for (const { statements, brokerDown } of scenario.restarts.filter((each) => each.step === step)) {
       world.brokerDown = brokerDown;
-      await world.tick(dyingAfter(world.stores.control, statements), scenario.cap).run();
+      await world.tick({ stores: dyingAfter(world.stores, statements), instructions: scenario.cap }).run();
       world.brokerDown = false;
       tick = newTick();
       await restoreDirectives(world.stores, world);
     }
     await tick.run();
     const view = await service.get(id);
-    const told = view.counts.total - view.counts.waiting;
+    const told = view.counts.total - view.counts.waiting - view.counts.offline;
     moments.push({ view, told });
   }
   const { controlRaw } = world.stores;
   const end = {
-    rollouts: controlRaw.prepare("SELECT * FROM rollouts").all(),
+    // How many writes it took is nobody's business.
+    rollouts: controlRaw.prepare("SELECT *, 0 AS revision FROM rollouts").all(),
     devices: controlRaw.prepare("SELECT * FROM rollout_devices ORDER BY position").all(),
     events: controlRaw.prepare("SELECT * FROM rollout_events ORDER BY seq").all(),
     quarantines: controlRaw.prepare("SELECT * FROM quarantines").all(),
@@ -163,8 +199,10 @@ const DIED_BEFORE_PUBLISHING: [
       success: { minPercent: 50, minDevices: 1 },
       error: { maxPercent: 0, minDevices: 1 },
       soakSeconds: 0,
+      metrics: [],
     },
-    deviceTimeoutSeconds: 80,
+    timeouts: { total: 80 },
+    retries: { max: 0, baseSeconds: 10 },
     onFailure: "revert",
   },
   [],

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ErrorCode, isMusterError } from "@muster/shared/errors";
-import { type DevicePlan, manifestOf, World } from "./world.ts";
+import { ANNA, type DevicePlan, manifestOf, World } from "./world.ts";
 
 const OLD = manifestOf("vibration", 1);
 const NEW = manifestOf("vibration", 2);
 const NEXT = manifestOf("vibration", 3);
 const RELEASE = { name: "vibration", version: "2.0.0" };
-const QUICK = { soakSeconds: 0, error: { maxPercent: 10, minDevices: 1 } };
+const QUICK = { soakSeconds: 0, error: { maxPercent: 10, minDevices: 1 }, metrics: [] };
 
 const refuses = (code: ErrorCode, words: RegExp) => (error: unknown) =>
   isMusterError(error, code) && words.test(error.message);
@@ -33,13 +33,13 @@ test("a good release goes out wave by wave and completes", async () => {
       waves: [{ count: 2 }, { percent: 50 }],
       gate: { ...QUICK, soakSeconds: 30 },
     };
-    const { id } = await service.create(plan);
-    const started = await service.start(id);
+    const { id } = await service.create(plan, ANNA);
+    const started = await service.start(id, ANNA);
     assert.deepEqual(
       started.waveList.map((wave) => wave.counts.total),
       [2, 2, 4],
     );
-    const canaries = (await service.devices(id)).filter(({ wave }) => wave === 1);
+    const canaries = (await service.devices(id)).devices.filter(({ wave }) => wave === 1);
     assert.equal(new Set(canaries.map(({ site }) => site)).size, 2, "canaries are at different sites");
 
     await tick.run();
@@ -74,8 +74,8 @@ test("a bad release is caught by its canary, turned back and put in quarantine",
     const service = world.service();
     const tick = world.tick();
     const plan = { release: RELEASE, waves: [{ count: 2 }], gate: QUICK };
-    const { id } = await service.create(plan);
-    await service.start(id);
+    const { id } = await service.create(plan, ANNA);
+    await service.start(id, ANNA);
     await tick.run();
     await world.pass(60, tick);
     const view = await service.get(id);
@@ -93,10 +93,10 @@ test("a bad release is caught by its canary, turned back and put in quarantine",
     for (const { directive } of rows)
       if (directive) assert.equal(JSON.parse(directive).payload.release.version, "1.0.0");
 
-    await assert.rejects(service.create(plan), refuses("release.quarantined", /linux-x64-cpu/));
+    await assert.rejects(service.create(plan, ANNA), refuses("release.quarantined", /linux-x64-cpu/));
     const { excluded } = await service.dryRun(plan);
     assert.equal(excluded.filter(({ reason }) => reason === "quarantined").length, 9);
-    await service.create({ ...plan, force: true });
+    await service.create({ ...plan, force: true }, ANNA);
   } finally {
     await world.close();
   }
@@ -107,11 +107,11 @@ test("boxes without traffic turn a rollout back and put nothing in quarantine", 
   try {
     const service = world.service();
     const plan = { release: RELEASE, waves: [{ count: 1 }], gate: QUICK };
-    const { id } = await service.create(plan);
-    await service.start(id);
+    const { id } = await service.create(plan, ANNA);
+    await service.start(id, ANNA);
     await world.pass(60, world.tick());
     assert.equal((await service.get(id)).state, "reverted");
-    await service.create(plan);
+    await service.create(plan, ANNA);
   } finally {
     await world.close();
   }
@@ -121,9 +121,12 @@ test("a wave that is still being told stops at once when its gate is violated", 
   const world = await worldWith(boxes(12, { onUpdate: "roll-back" }));
   try {
     const service = world.service();
-    const { id } = await service.create({ release: RELEASE, waves: [{ percent: 100 }], gate: QUICK });
-    await service.start(id);
-    const tick = world.tick(world.stores.control, 2);
+    const plan = { release: RELEASE, waves: [{ percent: 100 }], gate: QUICK, maxInFlight: 2 };
+    const { id } = await service.create(plan, ANNA);
+    await service.start(id, ANNA);
+    const tick = world.tick();
+    await tick.run();
+    assert.deepEqual((await service.get(id)).held, { "in-flight": 10 });
     await world.pass(100, tick);
     const view = await service.get(id);
     assert.equal(view.state, "reverted");
@@ -139,12 +142,15 @@ test("a success that breaks during the soak turns the rollout back", async () =>
   try {
     const service = world.service();
     const tick = world.tick();
-    const { id } = await service.create({
-      release: RELEASE,
-      waves: [{ count: 1 }],
-      gate: { ...QUICK, soakSeconds: 120 },
-    });
-    await service.start(id);
+    const { id } = await service.create(
+      {
+        release: RELEASE,
+        waves: [{ count: 1 }],
+        gate: { ...QUICK, soakSeconds: 120 },
+      },
+      ANNA,
+    );
+    await service.start(id, ANNA);
     await tick.run();
     await world.pass(200, tick);
     const view = await service.get(id);
@@ -165,13 +171,16 @@ test("a wave of devices that are all offline pauses and never passes", async () 
   try {
     const service = world.service();
     const tick = world.tick();
-    const { id } = await service.create({
-      release: RELEASE,
-      waves: [{ count: 2 }],
-      gate: QUICK,
-      deviceTimeoutSeconds: 120,
-    });
-    await service.start(id);
+    const { id } = await service.create(
+      {
+        release: RELEASE,
+        waves: [{ count: 2 }],
+        gate: QUICK,
+        timeouts: { total: 120 },
+      },
+      ANNA,
+    );
+    await service.start(id, ANNA);
     await world.pass(300, tick);
     let view = await service.get(id);
     assert.equal(view.state, "paused");
@@ -181,8 +190,8 @@ test("a wave of devices that are all offline pauses and never passes", async () 
     await world.pass(1000, tick);
     view = await service.get(id);
     assert.equal(view.state, "paused");
-    assert.equal(view.counts.succeeded, 2, "evidence is taken in while paused");
-    await service.resume(id);
+    assert.equal(view.counts.waiting, 4, "nobody is told while it is paused");
+    await service.resume(id, ANNA);
     await world.pass(60, tick);
     assert.equal((await service.get(id)).state, "completed");
   } finally {
@@ -199,8 +208,8 @@ test("a rollout completes past an offline device, whose late success is still ta
   try {
     const service = world.service();
     const tick = world.tick();
-    const { id } = await service.create({ release: RELEASE, waves: [{ percent: 100 }], gate: QUICK });
-    await service.start(id);
+    const { id } = await service.create({ release: RELEASE, waves: [{ percent: 100 }], gate: QUICK }, ANNA);
+    await service.start(id, ANNA);
     await world.pass(60, tick);
     let view = await service.get(id);
     assert.equal(view.state, "completed");
@@ -223,13 +232,16 @@ test("a device that is reached and falls silent has timed out, and may still pro
   try {
     const service = world.service();
     const tick = world.tick();
-    const { id } = await service.create({
-      release: RELEASE,
-      waves: [{ percent: 100 }],
-      gate: { ...QUICK, error: { maxPercent: 50, minDevices: 1 }, success: { minPercent: 90 } },
-      deviceTimeoutSeconds: 60,
-    });
-    await service.start(id);
+    const { id } = await service.create(
+      {
+        release: RELEASE,
+        waves: [{ percent: 100 }],
+        gate: { ...QUICK, error: { maxPercent: 50, minDevices: 1 }, success: { minPercent: 90 } },
+        timeouts: { total: 60 },
+      },
+      ANNA,
+    );
+    await service.start(id, ANNA);
     await tick.run();
     await world.pass(40, tick);
     assert.equal((await service.get(id)).counts.silent, 1);
@@ -242,7 +254,7 @@ test("a device that is reached and falls silent has timed out, and may still pro
     await world.pass(300, tick);
     view = await service.get(id);
     assert.equal(view.counts.succeeded, 3);
-    await service.resume(id);
+    await service.resume(id, ANNA);
     await world.pass(10, tick);
     assert.equal((await service.get(id)).state, "completed");
   } finally {
@@ -259,16 +271,19 @@ test("abort takes back what was not begun and lets the rest end", async () => {
   try {
     const service = world.service();
     const tick = world.tick();
-    const { id } = await service.create({
-      release: RELEASE,
-      waves: [{ selector: "site in (a,b)" }],
-      gate: { ...QUICK, soakSeconds: 600 },
-    });
-    await service.start(id);
+    const { id } = await service.create(
+      {
+        release: RELEASE,
+        waves: [{ selector: "site in (a,b)" }],
+        gate: { ...QUICK, soakSeconds: 600 },
+      },
+      ANNA,
+    );
+    await service.start(id, ANNA);
     await tick.run();
     await world.pass(20, tick);
-    assert.equal((await service.abort(id, "wrong release")).state, "aborting");
-    assert.equal((await service.abort(id)).state, "aborting", "safe to repeat");
+    assert.equal((await service.abort(id, ANNA, "wrong release")).state, "aborting");
+    assert.equal((await service.abort(id, ANNA)).state, "aborting", "safe to repeat");
     await world.pass(100, tick);
     let view = await service.get(id);
     assert.equal(view.state, "aborted");
@@ -280,9 +295,9 @@ test("abort takes back what was not begun and lets the rest end", async () => {
     assert.equal(view.counts.succeeded, 1);
     assert.equal(view.counts.returned, 1);
     assert.equal(view.counts.waiting, 1);
-    await assert.rejects(service.resume(id), refuses("rollout.transition-invalid", /aborted/));
+    await assert.rejects(service.resume(id, ANNA), refuses("rollout.transition-invalid", /aborted/));
 
-    assert.equal((await service.revert(id)).state, "reverting");
+    assert.equal((await service.revert(id, ANNA)).state, "reverting");
     await world.pass(100, tick);
     assert.equal((await service.get(id)).state, "reverted");
     for (const device of world.devices.values()) assert.equal(device.running?.version, "1.0.0");
@@ -297,11 +312,11 @@ test("a completed rollout can be sent back; each device gets its own former rele
     await world.addDevices([{ site: "c" }], null, [OLD, NEW]);
     const service = world.service();
     const tick = world.tick();
-    const { id } = await service.create({ release: RELEASE, waves: [{ percent: 100 }], gate: QUICK });
-    await service.start(id);
+    const { id } = await service.create({ release: RELEASE, waves: [{ percent: 100 }], gate: QUICK }, ANNA);
+    await service.start(id, ANNA);
     await world.pass(60, tick);
     assert.equal((await service.get(id)).state, "completed");
-    await service.revert(id);
+    await service.revert(id, ANNA);
     await world.pass(60, tick);
     const view = await service.get(id);
     assert.equal(view.state, "reverted");
@@ -318,10 +333,10 @@ test("a revoked device is told nothing more and holds nothing up", async () => {
   try {
     const service = world.service();
     const tick = world.tick();
-    const { id } = await service.create({ release: RELEASE, waves: [{ percent: 50 }], gate: QUICK });
-    await service.start(id);
+    const { id } = await service.create({ release: RELEASE, waves: [{ percent: 50 }], gate: QUICK }, ANNA);
+    await service.start(id, ANNA);
     await tick.run();
-    const [first, , third] = (await service.devices(id)).map(({ device }) => device);
+    const [first, , third] = (await service.devices(id)).devices.map(({ device }) => device);
     const revoke = world.stores.controlRaw.prepare("UPDATE devices SET status = 'revoked' WHERE id = ?");
     revoke.run(first);
     revoke.run(third);
@@ -331,7 +346,7 @@ test("a revoked device is told nothing more and holds nothing up", async () => {
     assert.deepEqual([view.counts.succeeded, view.counts.released], [2, 2]);
     const generation = () =>
       world.stores.controlRaw.prepare("SELECT generation FROM devices WHERE id = ?").pluck().get(first);
-    await service.revert(id);
+    await service.revert(id, ANNA);
     await world.pass(60, tick);
     view = await service.get(id);
     assert.equal(view.state, "reverted");
@@ -352,19 +367,19 @@ test("a later rollout takes over what an ended one left open, which then leaves 
     const service = world.service();
     const tick = world.tick();
     const plan = { release: RELEASE, waves: [{ percent: 100 }], gate: QUICK };
-    const first = await service.create(plan);
-    await service.start(first.id);
+    const first = await service.create(plan, ANNA);
+    await service.start(first.id, ANNA);
     await world.pass(60, tick);
     assert.equal((await service.get(first.id)).counts.offline, 1);
-    const second = await service.create({ ...plan, release: { name: "vibration", version: "3.0.0" } });
-    await service.start(second.id);
-    await assert.rejects(service.revert(first.id), refuses("request.conflict", new RegExp(second.id)));
-    await world.pass(60, tick);
-    await service.revert(first.id);
+    const second = await service.create({ ...plan, release: { name: "vibration", version: "3.0.0" } }, ANNA);
+    await service.start(second.id, ANNA);
+    await world.pass(200, tick);
+    assert.equal((await service.get(second.id)).counts.succeeded, 2);
+    await service.revert(first.id, ANNA);
     await world.pass(60, tick);
     const { state, counts } = await service.get(first.id);
-    assert.deepEqual([state, counts.released, counts.returned], ["reverted", 2, 0]);
-    assert.equal(world.directives().length, 2);
+    assert.deepEqual([state, counts.superseded, counts.returned], ["reverted", 2, 0]);
+    for (const device of world.devices.values()) assert.equal(device.running?.version, "3.0.0");
   } finally {
     await world.close();
   }
@@ -375,18 +390,21 @@ test("onFailure pause stops and leaves the devices to the operator", async () =>
   try {
     const service = world.service();
     const tick = world.tick();
-    const { id } = await service.create({
-      release: RELEASE,
-      waves: [{ count: 1 }],
-      gate: QUICK,
-      onFailure: "pause",
-    });
-    await service.start(id);
+    const { id } = await service.create(
+      {
+        release: RELEASE,
+        waves: [{ count: 1 }],
+        gate: QUICK,
+        onFailure: "pause",
+      },
+      ANNA,
+    );
+    await service.start(id, ANNA);
     await world.pass(60, tick);
     let view = await service.get(id);
     assert.equal(view.state, "paused");
     assert.equal(view.gate?.verdict, "violated");
-    await service.resume(id, { acceptWave: true });
+    await service.skipWave(id, ANNA, 1);
     await world.pass(20, tick);
     view = await service.get(id);
     assert.equal(view.state, "paused", "a violated gate cannot be accepted away");
@@ -404,47 +422,25 @@ test("an inconclusive wave may be accepted by the operator, which the events tel
   try {
     const service = world.service();
     const tick = world.tick();
-    const { id } = await service.create({
-      release: RELEASE,
-      waves: [{ selector: "far" }],
-      gate: { ...QUICK, error: { maxPercent: 100 } },
-    });
-    await service.start(id);
+    const { id } = await service.create(
+      {
+        release: RELEASE,
+        waves: [{ selector: "far" }],
+        gate: { ...QUICK, error: { maxPercent: 100 } },
+      },
+      ANNA,
+    );
+    await service.start(id, ANNA);
     await world.pass(60, tick);
     let view = await service.get(id);
     assert.equal(view.state, "paused");
     assert.equal(view.failures[0]?.code, "release.no-variant");
-    await service.resume(id, { acceptWave: true });
+    await service.skipWave(id, ANNA, 1);
     await world.pass(60, tick);
     view = await service.get(id);
     assert.equal(view.state, "completed");
     const events = await service.events(id);
-    assert.ok(events.some(({ sentence }) => sentence.startsWith("The operator accepted wave 1")));
-  } finally {
-    await world.close();
-  }
-});
-
-test("two rollouts never share a device", async () => {
-  const world = await worldWith(boxes(3));
-  try {
-    const service = world.service();
-    const first = await service.create({ release: RELEASE, selector: "site=eu/site-0" });
-    const second = await service.create({ release: RELEASE });
-    await service.start(first.id);
-    await service.start(first.id);
-    await assert.rejects(service.start(second.id), refuses("request.conflict", new RegExp(first.id)));
-    const dry = await service.dryRun({ release: RELEASE });
-    assert.deepEqual(
-      dry.excluded.map(({ reason }) => reason),
-      ["in-other-rollout"],
-    );
-    await service.abort(second.id);
-    assert.equal((await service.get(second.id)).state, "aborted");
-    await assert.rejects(
-      service.revert(first.id.replace(/.$/, "x")),
-      refuses("request.not-found", /rollout/),
-    );
+    assert.ok(events.some(({ sentence }) => sentence.startsWith("Wave 1 was skipped as it was")));
   } finally {
     await world.close();
   }
@@ -473,15 +469,15 @@ test("a dry run tells who is in, who is out and why", async () => {
     );
     assert.match(dry.excluded[0]?.sentence ?? "", /needs provider cpu, has npu/);
     await assert.rejects(
-      service.create({ release: RELEASE, selector: "site=mars" }),
+      service.create({ release: RELEASE, selector: "site=mars" }, ANNA),
       refuses("rollout.no-targets", /matches no device/),
     );
     await assert.rejects(
-      service.create({ release: { name: "vibration", version: "9" } }),
+      service.create({ release: { name: "vibration", version: "9" } }, ANNA),
       refuses("request.not-found", /vibration 9/),
     );
     await assert.rejects(
-      service.create({ release: RELEASE, selector: "site=eu", waves: [{ count: 0 }] }),
+      service.create({ release: RELEASE, selector: "site=eu", waves: [{ count: 0 }] }, ANNA),
       refuses("rollout.plan-invalid", /waves/),
     );
   } finally {
@@ -497,8 +493,9 @@ test("a directive that nobody took up is renewed before it expires", async () =>
   try {
     const service = world.service();
     const tick = world.tick();
-    const { id } = await service.create({ release: RELEASE, waves: [{ percent: 100 }], gate: QUICK });
-    await service.start(id);
+    const { id } = await service.create({ release: RELEASE, waves: [{ percent: 100 }], gate: QUICK }, ANNA);
+    await service.start(id, ANNA);
+    await tick.run();
     await world.pass(60, tick);
     for (let day = 0; day < 40; day += 1) {
       world.now += 86_400_000;
@@ -524,8 +521,8 @@ test("a directive that the broker did not take goes out later", async () => {
   const world = await worldWith(boxes(2));
   try {
     const service = world.service();
-    const { id } = await service.create({ release: RELEASE, waves: [{ percent: 100 }], gate: QUICK });
-    await service.start(id);
+    const { id } = await service.create({ release: RELEASE, waves: [{ percent: 100 }], gate: QUICK }, ANNA);
+    await service.start(id, ANNA);
     world.brokerDown = true;
     const tick = world.tick();
     await tick.run();

@@ -22,6 +22,8 @@ export class SimulatedDevice {
   readonly id: string;
   readonly behaviour: Behaviour;
   running: ReleaseRef | null;
+  /** Versions that it activated, in order. */
+  readonly visited: (string | null)[] = [];
   online = true;
   readonly #world: World;
   readonly #manifests: readonly ReleaseManifest[];
@@ -32,6 +34,8 @@ export class SimulatedDevice {
   #refused: ReportedState["refused"] = null;
   #crashIn = Number.POSITIVE_INFINITY;
   #step = -1;
+  #heard: string | undefined;
+  #told: string | undefined;
 
   constructor(
     id: string,
@@ -65,7 +69,8 @@ export class SimulatedDevice {
 
   #receive(): void {
     const text = this.#world.retained.get(this.id);
-    if (text === undefined) return;
+    if (text === undefined || text === this.#heard) return;
+    this.#heard = text;
     const directive = JSON.parse(text) as Directive;
     const { directive: key } = this.#world.keys;
     const verdict = verifyDirective(directive, {
@@ -111,6 +116,7 @@ export class SimulatedDevice {
       return;
     }
     this.running = directive.payload.release;
+    this.visited.push(this.running?.version ?? null);
     this.#runner = "ready";
     this.#crashIn = how === "crash-later" ? 3 : Number.POSITIVE_INFINITY;
     this.#end(directive, "succeeded");
@@ -143,7 +149,7 @@ export class SimulatedDevice {
       );
   }
 
-  /** Stores the reported state as ingest does. */
+  /** Stores the reported state as ingest does, which is told where it changed. */
   report(): void {
     const update = this.#update?.directive.payload;
     const state: ReportedState = {
@@ -162,9 +168,12 @@ export class SimulatedDevice {
       lastResult: this.#lastResult,
       refused: this.#refused,
     };
+    const text = JSON.stringify(state);
+    if (text === this.#told) return;
+    this.#told = text;
     this.#world.stores.controlRaw
       .prepare("UPDATE devices SET reported = ?, running_digest = ?, reported_at = ? WHERE id = ?")
-      .run(JSON.stringify(state), this.running?.digest ?? null, this.#world.now, this.id);
+      .run(text, this.running?.digest ?? null, this.#world.now, this.id);
   }
 
   #components(): RunningComponent[] {

@@ -2,10 +2,17 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
+import { Directory } from "@muster/control-plane/fleet/directory";
+import type { Presence } from "@muster/control-plane/fleet/presence";
 import { ArtifactStore } from "@muster/control-plane/releases/artifact-store";
 import { ReleaseRegistry } from "@muster/control-plane/releases/registry";
+import type { DecisionLimits } from "@muster/control-plane/rollouts/decide/types";
 import { Directives } from "@muster/control-plane/rollouts/directives";
-import { RolloutService } from "@muster/control-plane/rollouts/service";
+import { ExposureLedger } from "@muster/control-plane/rollouts/exposure/ledger";
+import { Outlook } from "@muster/control-plane/rollouts/outlook";
+import { RolloutService, type RolloutServiceSettings } from "@muster/control-plane/rollouts/service";
+import { Starter } from "@muster/control-plane/rollouts/starting";
 import { RolloutTick } from "@muster/control-plane/rollouts/tick";
 import { openStores, type Stores } from "@muster/control-plane/storage/database";
 import { type OnlineKeys, openOnlineKeys } from "@muster/control-plane/trust/online-keys";
@@ -24,6 +31,17 @@ const CPU = {
   memoryMiB: 1024,
   providers: ["cpu"],
 };
+
+/** Who acts in tests. */
+export const ANNA = { id: "anna", name: "Anna" };
+
+interface TickOptions {
+  stores?: Pick<Stores, "control" | "controlRaw" | "writeControl">;
+  directory?: Directory;
+  holder?: string;
+  instructions?: number;
+  limits?: Partial<DecisionLimits>;
+}
 
 export interface DevicePlan {
   site: string;
@@ -78,12 +96,22 @@ export class World {
   brokerDown = false;
   readonly stores: Stores;
   readonly keys: OnlineKeys;
-  readonly #dir: string;
+  readonly dir: string;
+  readonly directory: Directory;
+  readonly outlook = new Outlook();
+  readonly ledger: ExposureLedger;
 
   private constructor(dir: string, stores: Stores, keys: OnlineKeys) {
-    this.#dir = dir;
+    this.dir = dir;
     this.stores = stores;
     this.keys = keys;
+    this.directory = this.loadDirectory();
+    this.ledger = ExposureLedger.load(stores.telemetryRaw);
+  }
+
+  /** The fleet's presence is this world. */
+  loadDirectory(stores: Pick<Stores, "controlReader"> = this.stores): Directory {
+    return Directory.load(stores, this as unknown as Presence);
   }
 
   static async open(): Promise<World> {
@@ -96,41 +124,69 @@ export class World {
 
   async close(): Promise<void> {
     await this.stores.close();
-    await rm(this.#dir, { recursive: true, force: true });
+    await rm(this.dir, { recursive: true, force: true });
   }
 
   clock = () => this.now;
 
-  livenessOf = (device: string) =>
-    (this.devices.get(device)?.online ? "online" : "offline") as "online" | "offline";
+  /** What the directory asks of the fleet's presence, at the moment that it asks. */
+  of = (id: string) => {
+    const { devices } = this;
+    return {
+      get liveness() {
+        return devices.get(id)?.online ? ("online" as const) : ("offline" as const);
+      },
+      lastSeenAt: null,
+    };
+  };
 
   publishDown = async (device: string, _channel: "desired", payload: string): Promise<void> => {
     if (this.brokerDown) throw new Error("the broker is not up yet");
     this.retained.set(device, payload);
   };
 
-  tick(db: Stores["control"] = this.stores.control, instructionsPerTick = 100): RolloutTick {
+  releases(): ReleaseRegistry {
+    const { control: db } = this.stores;
+    const { clock } = this;
+    const trust = new TrustRepository({ db, keys: this.keys, clock });
+    const artifacts = new ArtifactStore(join(this.dir, "artifacts"));
+    return new ReleaseRegistry({ db, trust, artifacts, clock });
+  }
+
+  /** A tick of the one control plane that there is, unless it has another `holder`. */
+  tick(given: TickOptions = {}): RolloutTick {
+    const { stores = this.stores, instructions = 100, holder = "plane", directory = this.directory } = given;
     return new RolloutTick({
-      db,
-      liveness: this,
+      stores,
+      directory,
       directives: new Directives(this.keys.directive, this.clock),
+      starter: new Starter(stores, directory, this.releases()),
+      ledger: this.ledger,
+      outlook: this.outlook,
+      holder,
       publishDown: this.publishDown,
       clock: this.clock,
       log: {
         info: () => {},
-        error: (fields, message) => this.logged.push(`${message} ${JSON.stringify(fields)}`),
+        error: (fields, message) => this.logged.push(`${message}: ${inspect(fields)}`),
       },
-      limits: { instructionsPerTick },
+      limits: { instructions, tickMs: 10_000, ...given.limits },
     });
   }
 
-  service(random: (bytes: number) => Uint8Array = randomBytes): RolloutService {
-    const { control: db } = this.stores;
-    const clock = this.clock;
-    const trust = new TrustRepository({ db, keys: this.keys, clock });
-    const artifacts = new ArtifactStore(join(this.#dir, "artifacts"));
-    const releases = new ReleaseRegistry({ db, trust, artifacts, clock });
-    return new RolloutService({ db, releases, liveness: this, clock, random });
+  service(
+    random: (bytes: number) => Uint8Array = randomBytes,
+    settings: Partial<RolloutServiceSettings> = {},
+  ): RolloutService {
+    return new RolloutService({
+      stores: this.stores,
+      releases: this.releases(),
+      directory: this.directory,
+      outlook: this.outlook,
+      clock: this.clock,
+      random,
+      ...settings,
+    });
   }
 
   /** Registers a release as the registry does; its signing has tests of its own. */
@@ -143,6 +199,10 @@ export class World {
       .values({ name, version, sequence, digest, manifest: text, size: 1, created_at: this.now })
       .execute();
     return { name, version, sequence, digest };
+  }
+
+  digestOf(manifest: ReleaseManifest): string {
+    return sha256(canonicalJson(manifest));
   }
 
   /** Enrolls devices d…a, d…b and so on, all of which run `running`. */

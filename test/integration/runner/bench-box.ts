@@ -83,6 +83,7 @@ export class BenchBox {
       variant: "cpu-fp32",
       digest: sha256(bytes),
       provider: "cpu",
+      fallback: false,
       modelPath,
       goldenPath,
       ...rest,

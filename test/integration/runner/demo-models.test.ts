@@ -36,6 +36,7 @@ async function modelsOf(directory: string): Promise<ModelDeployment[]> {
         variant: variant.id,
         digest: sha256(await readFile(join(directory, variant.model))),
         provider: "cpu",
+        fallback: false,
         labels: labels ?? [],
         modelPath: join(directory, variant.model),
         goldenPath: join(directory, variant.golden),

@@ -112,14 +112,23 @@ describe("results", () => {
     for (let count = 0; count < 5; count++) await classify(target, [1, 0, 0, 0], durable);
     const inputs = ["a", "b"].map((name) => ({ name, datatype: "FP32", shape: [1], data: [3e38] }));
     await infer(target, "arithmetic", { inputs, ...durable });
-    const counters = box.inference.takeCounters();
+    const [counters, ...others] = box.inference.takeCounters();
+    assert.ok(counters && others.length === 0);
+    assert.equal(counters.release, box.inference.status().release?.digest);
+    assert.ok(counters.servingMs > 0);
+    assert.equal(counters.crashes + counters.fallbacks, 0);
     assert.equal(counters.inferences, 6);
     assert.equal(counters.failures, 1);
     assert.equal(
       counters.latency.counts.reduce((sum, count) => sum + count, 0),
       6,
     );
-    assert.equal(box.inference.takeCounters().inferences, 0);
+    // The failed one has no score.
+    assert.equal(
+      counters.confidence.counts.reduce((sum, count) => sum + count, 0),
+      5,
+    );
+    assert.ok(box.inference.takeCounters().every(({ inferences }) => inferences === 0));
     const observed = box.inference.observed();
     assert.equal(observed.inferences, before.inferences + 6);
     assert.equal(observed.failures, before.failures + 1);

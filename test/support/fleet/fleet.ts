@@ -10,8 +10,10 @@ import { Authority } from "@muster/control-plane/enrollment/authority";
 import { Enrollment } from "@muster/control-plane/enrollment/enrollment";
 import { JoinTokens } from "@muster/control-plane/enrollment/join-tokens";
 import { ServerIdentity } from "@muster/control-plane/enrollment/server-identity";
+import { Directory } from "@muster/control-plane/fleet/directory";
 import { Fleet } from "@muster/control-plane/fleet/fleet";
 import { Presence } from "@muster/control-plane/fleet/presence";
+import { type Health, openHealth } from "@muster/control-plane/health/health";
 import { Ingest, type IngestSettings } from "@muster/control-plane/ingest/ingest";
 import { openStores, type Stores } from "@muster/control-plane/storage/database";
 import type { MusterError } from "@muster/shared/errors";
@@ -28,6 +30,8 @@ export interface TestFleet {
   enrollment: Enrollment;
   ingest: Ingest;
   broker: Broker;
+  directory: Directory;
+  health: Health;
   fleet: Fleet;
   mqttPort: number;
   httpsPort: number;
@@ -72,6 +76,8 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
     process.once("exit", () => rmSync(made, { recursive: true, force: true }));
   }
   const presence = await Presence.load(stores, rules, now);
+  const directory = Directory.load(stores, presence);
+  const health = await openHealth(stores, directory, now);
   const tokens = new JoinTokens(stores, authority.pin, now);
   const parts: { broker?: Broker; api?: DeviceApi } = {};
   const ingest = new Ingest(
@@ -85,6 +91,7 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
           void parts.broker.publishDown(device, "ack", JSON.stringify(ack));
       },
       disconnect: (device) => void parts.broker?.disconnect(device),
+      heartbeats: health.ledger,
       onError: (error) => errors.push(error),
     },
     now,
@@ -155,7 +162,7 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
   );
   parts.api = api;
   const { port: httpsPort } = await api.listen();
-  const fleet = new Fleet(stores, presence, (device) => broker.isConnected(device));
+  const fleet = new Fleet(stores, directory, (device) => broker.isConnected(device));
   return {
     dataDir,
     stores,
@@ -165,6 +172,8 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
     enrollment,
     ingest,
     broker,
+    directory,
+    health,
     fleet,
     mqttPort,
     httpsPort,
@@ -180,6 +189,7 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
       await api.close();
       await broker.close();
       await ingest.close();
+      await health.ledger.close();
       await presence.save();
       await stores.close();
       if (!keep) await rm(dataDir, { recursive: true, force: true });

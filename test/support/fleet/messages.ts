@@ -1,4 +1,12 @@
-import type { Batch, Birth, Heartbeat, OutboxRecord } from "@muster/shared/protocol/messages";
+import {
+  type Batch,
+  type Birth,
+  CONFIDENCE_EDGES,
+  type Heartbeat,
+  type InferenceCounters,
+  LATENCY_EDGES_MS,
+  type OutboxRecord,
+} from "@muster/shared/protocol/messages";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { ReportedState } from "@muster/shared/protocol/state";
 import { HARDWARE } from "./keys.ts";
@@ -37,7 +45,29 @@ export const birth = (session: string, state: ReportedState = reported()): Birth
   outbox: { id: "outbox-0001", lastSeq: 0, ackedSeq: 0, evicted: 0 },
 });
 
-export const heartbeat = (session: string, seq: number): Heartbeat => ({
+/** A histogram with `count` values in one bin. */
+const oneBin = (edges: readonly number[], bin: number, count: number) => ({
+  edges: [...edges],
+  counts: Array.from({ length: edges.length + 1 }, (_, index) => (index === bin ? count : 0)),
+});
+
+/** What one release did in 30 s: one inference of about 0.9 ms with a score of about 0.97. */
+export const inference = (more: Partial<InferenceCounters> = {}): InferenceCounters => {
+  const inferences = more.inferences ?? 1;
+  return {
+    release: release("1.0.0").digest as `sha256:${string}`,
+    servingMs: 30_000,
+    crashes: 0,
+    inferences,
+    failures: 0,
+    fallbacks: 0,
+    latency: oneBin(LATENCY_EDGES_MS, 5, inferences),
+    confidence: oneBin(CONFIDENCE_EDGES, 10, inferences),
+    ...more,
+  };
+};
+
+export const heartbeat = (session: string, seq: number, more: Partial<Heartbeat> = {}): Heartbeat => ({
   v: 1,
   session,
   seq,
@@ -53,7 +83,9 @@ export const heartbeat = (session: string, seq: number): Heartbeat => ({
     runnerRestarts: 0,
     outboxBytes: 0,
   },
-  counters: { inferences: 1, failures: 0, latency: { edges: [1], counts: [1, 0] } },
+  agent: { operationalMs: 30_000, connectedMs: 30_000, syncSucceeded: 0, syncFailed: 0 },
+  inference: [inference()],
+  ...more,
 });
 
 export const result = (seq: number): OutboxRecord => ({

@@ -2,13 +2,13 @@ import { readFile } from "node:fs/promises";
 import { request } from "node:https";
 import { join } from "node:path";
 import type { EnrollResponse } from "@muster/shared/protocol/device-api";
-import type { StateMessage } from "@muster/shared/protocol/messages";
+import type { Heartbeat, StateMessage } from "@muster/shared/protocol/messages";
 import type { RunningComponent, UpdateOutcome, UpdatePhase } from "@muster/shared/protocol/state";
 import { downFilter, upTopic } from "@muster/shared/protocol/topics";
 import type { Directive } from "@muster/shared/trust/directive";
 import mqtt, { type MqttClient } from "mqtt";
 import { enrollRequest, newDevice, type TestDevice } from "../fleet/keys.ts";
-import { birth, reported } from "../fleet/messages.ts";
+import { birth, heartbeat, reported } from "../fleet/messages.ts";
 import type { TestControlPlane } from "./control-plane.ts";
 
 /** How a box takes a directive: the components that it then runs, or the failure with which it rolls back. */
@@ -28,6 +28,7 @@ export class Box {
   readonly #session: string;
   #state = reported();
   #seq = 0;
+  #beats = 0;
 
   private constructor(device: TestDevice, name: string, client: MqttClient, take: Take) {
     this.id = device.id;
@@ -65,6 +66,13 @@ export class Box {
     await client.publishAsync(upTopic(box.id, "birth"), JSON.stringify(birth(box.#session)), { qos: 1 });
     await client.subscribeAsync(downFilter(box.id), { qos: 1 });
     return box;
+  }
+
+  /** Sends a heartbeat: of 30 s with one inference, unless `more` says otherwise. */
+  async beat(more: Partial<Heartbeat> = {}): Promise<void> {
+    this.#beats += 1;
+    const beat = heartbeat(this.#session, this.#beats, more);
+    await this.#client.publishAsync(upTopic(this.id, "heartbeat"), JSON.stringify(beat), { qos: 1 });
   }
 
   /** The uplink breaks: the broker sends the will. */

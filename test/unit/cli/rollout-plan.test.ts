@@ -3,8 +3,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { readPlan, readWave } from "@muster/control-plane/cli/rollout-plan";
+import { readPace, readPlan, readWave } from "@muster/control-plane/cli/rollout-plan";
 import { isMusterError } from "@muster/shared/errors";
+
+const NOW = Date.parse("2026-11-22T08:00:00Z");
 
 describe("plans from the command line", () => {
   let dir: string;
@@ -21,12 +23,24 @@ describe("plans from the command line", () => {
 
   it("reads counts, percentages and selectors as waves, in order", () => {
     assert.deepEqual(
-      ["2", "12.5%", "ring=canary"].reduce<ReturnType<typeof readWave>>(
+      ["canary:1", "2", "12.5%", "ring=canary"].reduce<ReturnType<typeof readWave>>(
         (waves, text) => readWave(text, waves),
         [],
       ),
-      [{ count: 2 }, { percent: 12.5 }, { selector: "ring=canary" }],
+      [{ canary: 1 }, { count: 2 }, { percent: 12.5 }, { selector: "ring=canary" }],
     );
+  });
+
+  it("reads the pace by the minute or the hour", () => {
+    assert.deepEqual(
+      ["50/min", "3000/h", "7", "30/h"].map((text) => readPace(text).maximumPerMinute),
+      [50, 50, 7, 1],
+    );
+    for (const text of ["0/min", "fast", "5/s", "-1"])
+      assert.throws(
+        () => readPace(text),
+        (error) => isMusterError(error, "settings.invalid"),
+      );
   });
 
   it("lets options go before the file and keeps what they do not name", async () => {
@@ -44,12 +58,28 @@ describe("plans from the command line", () => {
       maxError: 1,
       soak: 90_000,
       timeout: 60_000,
+      pace: { maximumPerMinute: 50 },
+      maxInFlight: 20,
+      at: "+2h",
+      deadline: 3_600_000,
+      priority: 900,
+      late: "hold",
+      approvals: 2,
+      retries: 3,
     };
-    assert.deepEqual(await readPlan(options), {
+    assert.deepEqual(await readPlan(options, NOW), {
       release: { name: "b", version: "2.0.0-rc.1" },
       gate: { success: { minPercent: 99, minDevices: 3 }, error: { maxPercent: 1 }, soakSeconds: 90 },
       onFailure: "pause",
-      deviceTimeoutSeconds: 60,
+      timeouts: { total: 60 },
+      pace: { maximumPerMinute: 50 },
+      maxInFlight: 20,
+      startAt: NOW + 7_200_000,
+      deadlineSeconds: 3600,
+      priority: 900,
+      lateJoiners: "hold",
+      approvals: 2,
+      retries: { max: 3 },
     });
   });
 
@@ -64,7 +94,7 @@ describe("plans from the command line", () => {
     ];
     for (const [options, words] of cases)
       await assert.rejects(
-        readPlan(options),
+        readPlan(options, NOW),
         (error) => isMusterError(error, "rollout.plan-invalid") && words.test(error.message),
         JSON.stringify(options),
       );

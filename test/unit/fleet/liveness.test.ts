@@ -18,9 +18,9 @@ describe("liveness", () => {
     ["more than that", { lastSeenAt: seconds(150.001) }, "offline"],
     ["will just came", { lastSeenAt: seconds(6), goneAt: seconds(4.999) }, "online"],
     ["will stands", { lastSeenAt: seconds(6), goneAt: seconds(5) }, "offline"],
-    ["5 transitions", { lastSeenAt: now, transitions: [1, 2, 3, 4, 5].map(seconds) }, "online"],
-    ["6 transitions", { lastSeenAt: now, transitions: [1, 2, 3, 4, 5, 6].map(seconds) }, "flapping"],
-    ["6 of which one is old", { lastSeenAt: now, transitions: [1, 2, 3, 4, 5, 601].map(seconds) }, "online"],
+    ["5 transitions", { lastSeenAt: now, transitions: [5, 4, 3, 2, 1].map(seconds) }, "online"],
+    ["6 transitions", { lastSeenAt: now, transitions: [6, 5, 4, 3, 2, 1].map(seconds) }, "flapping"],
+    ["6 of which one is old", { lastSeenAt: now, transitions: [601, 5, 4, 3, 2, 1].map(seconds) }, "online"],
     ["the clock went back", { lastSeenAt: now + 5000 }, "online"],
   ];
   for (const [name, facts, expected] of table)

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { appraise, provesRelease } from "@muster/control-plane/rollouts/evidence";
+import { appraise } from "@muster/control-plane/rollouts/evidence";
 import type { Attempt, DeviceFacts, DeviceRecord, Rollout } from "@muster/control-plane/rollouts/model";
 import { completePlan } from "@muster/control-plane/rollouts/plan";
+import { provesRelease } from "@muster/control-plane/rollouts/proof";
 import type { ReleaseManifest } from "@muster/shared/protocol/release";
 import type { ReportedState } from "@muster/shared/protocol/state";
 import { sha256 } from "@muster/shared/trust/digest";
@@ -50,13 +51,18 @@ const rollout: Rollout = {
   reason: null,
   wave: 0,
   waveOpenedAt: 0,
+  waveClockAt: 0,
   gateHeldSince: null,
-  waveAccepted: false,
+  skipWave: null,
   gate: null,
+  pace: null,
+  wagers: null,
+  seed: 1,
+  startedAt: 0,
   endedAt: null,
   release: NEW,
   manifest,
-  plan: completePlan({ release: { name: "vibration", version: "2.0.0" }, deviceTimeoutSeconds: TIMEOUT }),
+  plan: completePlan({ release: { name: "vibration", version: "2.0.0" }, timeouts: { total: TIMEOUT } }),
   devices: [],
 };
 
@@ -70,7 +76,11 @@ const told: DeviceRecord = {
   previous: OLD,
   toldGeneration: 5,
   toldAt: NOW - 1000,
-  reachedAt: NOW - 1000,
+  phase: null,
+  phaseAt: null,
+  notBefore: null,
+  bytes: 1,
+  attempts: 1,
   returnGeneration: null,
   returnedAt: null,
   outcome: null,
@@ -171,7 +181,7 @@ const refused = (generation: number): ReportedState["refused"] => ({
   failure: { code: "directive.expired", message: "Too late." },
   at: NOW,
 });
-const LATE = { reachedAt: NOW - TIMEOUT * 1000 };
+const LATE = { toldAt: NOW - TIMEOUT * 1000 };
 
 const table: [string, DeviceRecord, DeviceFacts, DeviceRecord["status"], string | null][] = [
   ["told, nothing heard", told, facts(), "told", null],
@@ -212,7 +222,6 @@ const table: [string, DeviceRecord, DeviceFacts, DeviceRecord["status"], string 
   ["refused an older directive", told, facts({ reported: { ...onOld, refused: refused(4) } }), "told", null],
   ["silent for too long", { ...told, ...LATE }, facts({ online: false }), "failed", "timed-out"],
   ["at work for too long", { ...told, ...LATE }, facts(), "failed", "timed-out"],
-  ["never reached", { ...told, reachedAt: null, toldAt: 0 }, facts({ online: false }), "told", null],
   [
     "timed out, then succeeded",
     timedOut,
@@ -229,7 +238,7 @@ const table: [string, DeviceRecord, DeviceFacts, DeviceRecord["status"], string 
   ],
   ["revoked before its end", told, facts({ active: false }), "released", "canceled"],
   ["revoked after its end", succeeded, facts({ active: false, reported: onNew }), "succeeded", "succeeded"],
-  ["taken over by another rollout", told, facts({ owner: "r2" }), "released", "superseded"],
+  ["taken over by another rollout", told, facts({ owner: "r2" }), "superseded", "superseded"],
   [
     "ran the release before it was told",
     { ...told, previous: NEW },
@@ -295,10 +304,68 @@ for (const [what, record, known, status, outcome] of table)
     assert.deepEqual(appraise(rollout, next, known, NOW), next, "seen again, it is the same");
   });
 
-test("the clock of a device starts when it is first seen since it was told", () => {
-  const unseen = { ...told, reachedAt: null };
-  assert.equal(appraise(rollout, unseen, facts({ online: false }), NOW).reachedAt, null);
-  assert.equal(appraise(rollout, unseen, facts(), NOW).reachedAt, NOW);
-  const begun = facts({ online: false, reported: { ...onOld, generation: 5 } });
-  assert.equal(appraise(rollout, unseen, begun, NOW).reachedAt, NOW);
+const phased = (phase: "fetching" | "activating" | "probation", since: number): ReportedState => ({
+  ...onOld,
+  generation: 5,
+  update: { generation: 5, release: NEW, phase, since },
+});
+const limited: Rollout = {
+  ...rollout,
+  plan: { ...rollout.plan, timeouts: { total: TIMEOUT, pickup: 60, fetching: 120, probation: 300 } },
+};
+
+test("each phase has its own limit, by the clock of the control plane", () => {
+  const { status, failure } = appraise(limited, told, facts(), NOW + 60_000);
+  assert.deepEqual([status, failure?.message], ["failed", "It did not take the directive up after 60 s."]);
+  // A device whose clock is years off is measured by when it was heard.
+  const fetching = appraise(limited, told, facts({ reported: phased("fetching", 12) }), NOW);
+  assert.deepEqual([fetching.status, fetching.phase, fetching.phaseAt], ["told", "fetching", NOW]);
+  const late = facts({ reported: phased("fetching", 12) });
+  assert.equal(appraise(limited, fetching, late, NOW + 119_999).status, "told");
+  const failed = appraise(limited, fetching, late, NOW + 120_000);
+  assert.deepEqual([failed.status, failed.outcome], ["failed", "timed-out"]);
+  assert.match(failed.failure?.message ?? "", /still downloading after 120 s/);
+  const activating = appraise(
+    limited,
+    fetching,
+    facts({ reported: phased("activating", 12) }),
+    NOW + 100_000,
+  );
+  assert.equal(activating.phaseAt, NOW + 100_000, "the next phase has its own time");
+});
+
+const patient: Rollout = {
+  ...rollout,
+  plan: { ...rollout.plan, retries: { max: 2, baseSeconds: 100, maxSeconds: 150 } },
+};
+const failedWith = (code: string) =>
+  facts({ attempts: [attempt("failed-unchanged", { failure: { code, message: "no" } })] });
+
+test("a failure that time may mend is tried again, later each time, and no more often than planned", () => {
+  const delays = [1, 2].map((attempts) => {
+    const next = appraise(patient, { ...told, attempts }, failedWith("request.unreachable"), NOW);
+    assert.equal(next.status, "retrying");
+    assert.equal(next.failure?.code, "request.unreachable");
+    return ((next.notBefore ?? 0) - NOW) / 1000;
+  });
+  assert.ok(delays[0] !== undefined && delays[0] >= 100 && delays[0] <= 125, `${delays[0]}`);
+  assert.ok(delays[1] !== undefined && delays[1] >= 150 && delays[1] <= 187.5, `${delays[1]}`);
+  const given = appraise(patient, { ...told, attempts: 3 }, failedWith("request.unreachable"), NOW);
+  assert.equal(given.status, "failed");
+});
+
+test("what the device refused or time cannot mend is not tried again", () => {
+  assert.equal(appraise(patient, told, failedWith("model.golden-mismatch"), NOW).status, "failed");
+  assert.equal(
+    appraise(patient, told, facts({ reported: { ...onOld, refused: refused(5) } }), NOW).status,
+    "failed",
+  );
+});
+
+test("a device that waits for its retry and proves the release has succeeded", () => {
+  const retrying = appraise(patient, { ...told, ...LATE }, facts(), NOW);
+  assert.deepEqual([retrying.status, retrying.outcome], ["retrying", "timed-out"]);
+  const proof = facts({ reported: onNew, attempts: [attempt("succeeded")] });
+  const next = appraise(patient, retrying, proof, NOW + 1);
+  assert.deepEqual([next.status, next.notBefore], ["succeeded", null]);
 });

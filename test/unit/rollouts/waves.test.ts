@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { SelectorSubject } from "@muster/control-plane/fleet/selector";
 import { completePlan, type WavePlan } from "@muster/control-plane/rollouts/plan";
-import type { SelectorSubject } from "@muster/control-plane/rollouts/selector";
 import { shareOut } from "@muster/control-plane/rollouts/waves";
 import { isMusterError } from "@muster/shared/errors";
 import fc from "fast-check";
 
 const release = { name: "vibration", version: "2.0.0" };
+
+const labelsOf = (index: number): Record<string, string> => (index % 2 === 0 ? { even: "" } : {});
 
 const fleet = (sites: readonly string[]): SelectorSubject[] =>
   sites.map((site, index) => ({
@@ -14,7 +16,14 @@ const fleet = (sites: readonly string[]): SelectorSubject[] =>
     name: `box-${index}`,
     site,
     hardwareClass: "linux-x64-cpu",
-    labels: index % 2 === 0 ? { even: "" } : {},
+    status: "active",
+    liveness: "online",
+    agentVersion: null,
+    arch: "x64",
+    running: null,
+    effectiveLabels: labelsOf(index),
+    inGroup: () => undefined,
+    inAnyGroup: () => false,
   }));
 
 const evenly = (count: number, sites: number) =>
@@ -42,6 +51,10 @@ const table: [string, number, WavePlan[], number[]][] = [
   ["a count beyond the fleet takes all of it", 3, [{ count: 9 }], [3]],
   ["count and percent count the same devices", 10, [{ count: 3 }, { percent: 50 }], [3, 2, 5]],
   ["a selector takes its own, percent counts them", 10, [{ selector: "even" }, { percent: 60 }], [5, 1, 4]],
+  ["one canary of the only class", 10, [{ canary: 1 }, { percent: 50 }], [1, 4, 5]],
+  ["canaries are counted by percent and count", 10, [{ canary: 3 }, { count: 3 }, { count: 4 }], [3, 1, 6]],
+  ["canary adds to the waves before", 10, [{ count: 4 }, { canary: 2 }], [4, 2, 4]],
+  ["more canaries than there are devices", 3, [{ canary: 5 }, { percent: 50 }], [3]],
   ["a selector that matches nobody is left out", 4, [{ selector: "even,name=none" }, { count: 1 }], [1, 3]],
 ];
 
@@ -74,15 +87,25 @@ for (const [member, plan] of Object.entries({
   waves: { release, waves: [{ percent: 0 }] },
   "waves ": { release, waves: [{ percent: 10, count: 3 }] },
   gate: { release, gate: { success: { minPercent: 101 } } },
-  deviceTimeoutSeconds: { release, deviceTimeoutSeconds: 0 },
+  timeouts: { release, timeouts: { total: 0 } },
   onFailure: { release, onFailure: "hope" },
   unknown: { release, wave: [] },
-  selector: { release, selector: "a=" + "(" },
 }))
   test(`a plan with a bad ${member.trim()} is refused`, () => {
     assert.throws(
       () => completePlan(plan),
       (error) => isMusterError(error, "rollout.plan-invalid"),
+    );
+  });
+
+for (const plan of [
+  { release, selector: "a=(" },
+  { release, waves: [{ selector: "a=(" }] },
+])
+  test(`a selector that cannot be read is refused: ${JSON.stringify(plan)}`, () => {
+    assert.throws(
+      () => completePlan(plan),
+      (error) => isMusterError(error, "selector.invalid") && /position 3/.test(error.message),
     );
   });
 
@@ -104,4 +127,80 @@ test("each target is in one wave, in an order that the seed fixes and that is sp
       assert.equal(new Set(canaries).size, expected, "as many sites as can be");
     }),
   );
+});
+
+interface Place {
+  site: string;
+  hardwareClass: string;
+}
+
+const place = fc.record({
+  site: fc.constantFrom("a", "b", "c", "d/e", "d/f"),
+  hardwareClass: fc.constantFrom("x64", "arm64", "jetson"),
+});
+const placed = (places: readonly Place[]): SelectorSubject[] =>
+  fleet(places.map(({ site }) => site)).map((device, index) => ({
+    ...device,
+    hardwareClass: places[index]?.hardwareClass ?? "",
+  }));
+const distinct = (devices: readonly Place[], key: keyof Place) =>
+  new Set(devices.map((device) => device[key])).size;
+
+test("canaries: so many of each class, each class at as many sites as can be", () => {
+  fc.assert(
+    fc.property(
+      fc.array(place, { minLength: 1, maxLength: 40 }),
+      fc.integer({ min: 1, max: 4 }),
+      fc.nat(),
+      (places, canary, seed) => {
+        const devices = placed(places);
+        const plan = completePlan({ release, waves: [{ canary }], gate: { success: { minDevices: 1 } } });
+        const first = shareOut(devices, plan, seed)
+          .filter(({ wave }) => wave === 0)
+          .map(({ target }) => target);
+        for (const hardwareClass of new Set(places.map((one) => one.hardwareClass))) {
+          const all = devices.filter((device) => device.hardwareClass === hardwareClass);
+          const chosen = first.filter((device) => device.hardwareClass === hardwareClass);
+          assert.equal(chosen.length, Math.min(canary, all.length));
+          assert.equal(distinct(chosen, "site"), Math.min(chosen.length, distinct(all, "site")));
+        }
+      },
+    ),
+  );
+});
+
+test("canaries of different classes are at different sites where there are enough", () => {
+  const everywhere = ["a", "b", "c", "d", "e", "f"].flatMap((site) =>
+    ["x64", "arm64", "jetson"].map((hardwareClass) => ({ site, hardwareClass })),
+  );
+  const rare = [...everywhere, { site: "a", hardwareClass: "tpu" }].filter(
+    ({ site, hardwareClass }) => hardwareClass !== "jetson" || site < "c",
+  );
+  for (let seed = 0; seed < 50; seed += 1)
+    for (const [places, canary, count] of [
+      [everywhere, 2, 6],
+      [rare, 1, 4],
+    ] as const) {
+      const gate = { success: { minDevices: 1 } };
+      const plan = completePlan({ release, waves: [{ canary }], order: "random", gate });
+      const first = shareOut(placed(places), plan, seed).filter(({ wave }) => wave === 0);
+      assert.equal(first.length, count);
+      assert.equal(new Set(first.map(({ target }) => target.site)).size, count);
+    }
+});
+
+test("canaries are those who are there; who is offline fills up", () => {
+  const liveness = ["offline", "online", "offline", "late", "offline", "flapping"] as const;
+  const devices = evenly(6, 6).map((device, index) => ({ ...device, liveness: liveness[index]! }));
+  const first = (canary: number, seed: number) => {
+    const plan = completePlan({ release, waves: [{ canary }], gate: { success: { minDevices: 1 } } });
+    return shareOut(devices, plan, seed)
+      .filter(({ wave }) => wave === 0)
+      .filter(({ target }) => target.liveness === "offline").length;
+  };
+  for (let seed = 0; seed < 20; seed += 1)
+    assert.deepEqual(
+      [1, 3, 4].map((canary) => first(canary, seed)),
+      [0, 0, 1],
+    );
 });

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { restartDelay } from "@muster/agent/inference/backoff";
-import { addCounters, emptyCounters, quantile } from "@muster/agent/inference/latency";
+import { addTally, emptyTally, quantile } from "@muster/agent/inference/latency";
 import { Metrics } from "@muster/agent/runner/metrics";
 import fc from "fast-check";
 
 const edges = [1, 2, 4];
+const bins = { latency: edges, confidence: [0.5, 0.9] };
+const row = (latencyUs: number, ok = true) => ({ latencyUs, ok, score: null, fallback: false });
 
 describe("quantiles of a histogram", () => {
   const cases: [string, number[], number, number | null][] = [
@@ -29,10 +31,10 @@ describe("quantiles of a histogram", () => {
 
   test("a greater share never gives a smaller value", () => {
     fc.assert(
-      fc.property(counts, share, share, (bins, a, b) => {
+      fc.property(counts, share, share, (filled, a, b) => {
         const [low, high] = [Math.min(a, b), Math.max(a, b)];
         return (
-          (quantile({ edges, counts: bins }, low) ?? 0) <= (quantile({ edges, counts: bins }, high) ?? 0)
+          (quantile({ edges, counts: filled }, low) ?? 0) <= (quantile({ edges, counts: filled }, high) ?? 0)
         );
       }),
     );
@@ -44,8 +46,8 @@ describe("quantiles of a histogram", () => {
     });
     fc.assert(
       fc.property(latencies, share, (values, q) => {
-        const metrics = new Metrics(edges);
-        for (const value of values) metrics.count(value * 1000, true);
+        const metrics = new Metrics(bins);
+        for (const value of values) metrics.count(row(value * 1000));
         const sorted = values.toSorted((a, b) => a - b);
         const exact = sorted[Math.max(Math.ceil(q * sorted.length) - 1, 0)]!;
         const bin = edges.findIndex((edge) => exact < edge);
@@ -58,33 +60,35 @@ describe("quantiles of a histogram", () => {
 
 describe("counters", () => {
   test("a value on an edge belongs to the bin above", () => {
-    const metrics = new Metrics(edges);
-    for (const us of [999, 1000, 1999, 2000, 4000, 9_000_000]) metrics.count(us, true);
+    const metrics = new Metrics(bins);
+    for (const us of [999, 1000, 1999, 2000, 4000, 9_000_000]) metrics.count(row(us));
     assert.deepEqual(metrics.take().latency.counts, [1, 2, 1, 2]);
   });
 
   test("taking begins anew", () => {
-    const metrics = new Metrics(edges);
-    metrics.count(500, false);
+    const metrics = new Metrics(bins);
+    metrics.count({ latencyUs: 500, ok: false, score: 0.95, fallback: true });
     assert.deepEqual(metrics.take(), {
       inferences: 1,
       failures: 1,
+      fallbacks: 1,
       latency: { edges, counts: [1, 0, 0, 0] },
+      confidence: { edges: bins.confidence, counts: [0, 0, 1] },
     });
-    assert.deepEqual(metrics.take(), emptyCounters(edges));
+    assert.deepEqual(metrics.take(), emptyTally(bins));
   });
 
   test("adding in parts is counting at once", () => {
     const events = fc.array(fc.tuple(fc.nat(5000), fc.boolean(), fc.boolean()));
     fc.assert(
       fc.property(events, (all) => {
-        const whole = new Metrics(edges);
-        const parts = [new Metrics(edges), new Metrics(edges)] as const;
+        const whole = new Metrics(bins);
+        const parts = [new Metrics(bins), new Metrics(bins)] as const;
         for (const [us, ok, first] of all) {
-          whole.count(us, ok);
-          parts[first ? 0 : 1].count(us, ok);
+          whole.count(row(us, ok));
+          parts[first ? 0 : 1].count(row(us, ok));
         }
-        assert.deepEqual(addCounters(parts[0].take(), parts[1].take()), whole.take());
+        assert.deepEqual(addTally(parts[0].take(), parts[1].take()), whole.take());
       }),
     );
   });

@@ -1,0 +1,237 @@
+import { type AlertRule, type AlertRuleInput, completeRule } from "./rule.ts";
+
+const MINUTE = 60;
+const HOUR = 3_600;
+const SITE_RESTING = 5 * MINUTE;
+
+/** Rules of a fresh control plane. An operator's rule of the same name takes their place. */
+const RULES: Readonly<Record<string, AlertRuleInput>> = {
+  "fleet-dark": {
+    signal: "offline",
+    above: 0,
+    groupBy: "fleet",
+    minPercent: 50,
+    minDevices: 10,
+    forSeconds: 5 * MINUTE,
+    keepFiringSeconds: 10 * MINUTE,
+    severity: "critical",
+    mutes: ["site-dark", "device-offline", "device-flapping"],
+    summary: "{breaching} of {members} devices of the fleet are offline.",
+    remedy:
+      "Look at the control plane first: its uplink, its address and the certificate of its listeners. The devices go on by themselves.",
+  },
+  "site-dark": {
+    signal: "offline",
+    above: 0,
+    groupBy: "site",
+    minPercent: 60,
+    minDevices: 2,
+    forSeconds: 5 * MINUTE,
+    keepFiringSeconds: SITE_RESTING,
+    severity: "critical",
+    mutes: ["device-offline", "device-flapping"],
+    summary: "{subject} is dark: {breaching} of {members} devices are offline.",
+    remedy:
+      "Check power and uplink of the site. The devices keep inferring and keep their results meanwhile.",
+  },
+  "device-offline": {
+    signal: "offline",
+    above: 0,
+    forSeconds: 15 * MINUTE,
+    keepFiringSeconds: 2 * MINUTE,
+    summary: "{subject} is offline.",
+    remedy:
+      "Check power and network of the device; `muster device timeline` shows what it told last. Others of its site are online.",
+  },
+  "device-flapping": {
+    signal: "flapping",
+    above: 0,
+    forSeconds: 5 * MINUTE,
+    keepFiringSeconds: 15 * MINUTE,
+    mutes: ["device-offline"],
+    summary: "{subject} connects and leaves again and again.",
+    remedy: "Check its network: radio, cable, address conflicts. Two boxes with one key look the same.",
+  },
+  "runner-crash-loop": {
+    signal: "crashes",
+    above: 2,
+    forSeconds: 0,
+    keepFiringSeconds: 15 * MINUTE,
+    severity: "critical",
+    mutes: ["inference-errors", "inference-stopped"],
+    summary: "The runner of {subject} had {value} within 10 minutes.",
+    remedy: "Look at the runner log; where it began with a release, revert its rollout.",
+  },
+  "inference-errors": {
+    signal: "errorPercent",
+    above: 5,
+    forSeconds: 5 * MINUTE,
+    keepFiringSeconds: 10 * MINUTE,
+    summary: "{value} of the inferences of {subject} fail.",
+    remedy: "Look at the failures in `muster device timeline`; check input and release.",
+  },
+  "inference-stopped": {
+    signal: "servingStopped",
+    above: 0,
+    forSeconds: 5 * MINUTE,
+    keepFiringSeconds: 5 * MINUTE,
+    severity: "critical",
+    summary: "{subject} is online and serves no inference any more.",
+    remedy:
+      "Look at the runner in `muster device show`; restart it, or send a release that is known to work.",
+  },
+  "disk-low": {
+    signal: "freeDiskMiB",
+    below: 512,
+    forSeconds: 10 * MINUTE,
+    keepFiringSeconds: 30 * MINUTE,
+    summary: "{subject} has {value} of free disk.",
+    remedy: "Free space on the device: updates need room, and results are lost when there is none.",
+  },
+  "memory-low": {
+    signal: "freeMemoryMiB",
+    below: 128,
+    forSeconds: 10 * MINUTE,
+    keepFiringSeconds: 15 * MINUTE,
+    summary: "{subject} has {value} of free memory.",
+    remedy: "See what else runs there, or choose a smaller variant of the model.",
+  },
+  "too-hot": {
+    signal: "temperatureC",
+    above: 90,
+    forSeconds: 5 * MINUTE,
+    keepFiringSeconds: 15 * MINUTE,
+    summary: "{subject} is {value} hot.",
+    remedy: "Check fan, dust and surroundings: the processor slows down before it switches off.",
+  },
+  "clock-skew": {
+    signal: "clockSkewSeconds",
+    above: 120,
+    forSeconds: 10 * MINUTE,
+    keepFiringSeconds: 10 * MINUTE,
+    summary: "The clock of {subject} is off by {value}.",
+    remedy: "Check its time service. Certificates and release metadata are refused by a wrong clock.",
+  },
+  "outbox-filling": {
+    signal: "outboxMiB",
+    above: 48,
+    forSeconds: 10 * MINUTE,
+    keepFiringSeconds: 10 * MINUTE,
+    summary: "{value} of results wait on {subject}.",
+    remedy:
+      "Check its uplink, or raise the limit of its outbox: the least important results go first at the limit.",
+  },
+  "results-lost": {
+    signal: "lostRecords",
+    above: 0,
+    groupBy: "site",
+    keepFiringSeconds: HOUR,
+    summary: "{breaching} devices of {subject} had to give up records: {examples}.",
+    remedy: "Raise the limit of the outbox, mend the uplink, or send less. What is lost is told as gaps.",
+  },
+  "certificate-expiring": {
+    signal: "certificateDaysLeft",
+    below: 5,
+    groupBy: "site",
+    forSeconds: HOUR,
+    keepFiringSeconds: HOUR,
+    summary:
+      "{subject}: {value} are left until the first of {breaching} device certificates ends: {examples}.",
+    remedy:
+      "Devices renew by themselves at two thirds of the life: bring them online, look at their clocks, or enroll them again.",
+  },
+  "update-failures-class": {
+    signal: "updateFailed",
+    above: 0,
+    groupBy: "class",
+    minDevices: 3,
+    minPercent: 20,
+    keepFiringSeconds: HOUR,
+    severity: "critical",
+    summary: "Updates fail on {breaching} of {members} devices of {subject}: {examples}.",
+    remedy: "Look at the failures in `muster rollout show`; a variant may not fit this hardware.",
+  },
+  "update-failures-site": {
+    signal: "updateFailed",
+    above: 0,
+    groupBy: "site",
+    minDevices: 3,
+    minPercent: 50,
+    keepFiringSeconds: HOUR,
+    summary: "Updates fail on {breaching} of {members} devices of {subject}: {examples}.",
+    remedy: "Look at the uplink and the clocks of the site, and at the failures in `muster rollout show`.",
+  },
+  "rollout-paused": {
+    signal: "rolloutPaused",
+    above: 0,
+    forSeconds: 2 * MINUTE,
+    summary: "{subject} is paused. {about}",
+    remedy: "Read `muster rollout status`, then resume, revert or abort it.",
+  },
+  "rollout-reverting": {
+    signal: "rolloutTurnedBack",
+    above: 0,
+    severity: "critical",
+    summary: "{subject} turns back. {about}",
+    remedy: "Nothing has to be done for the devices: they go back by themselves. Mend the release.",
+  },
+  "trust-metadata-expiring": {
+    signal: "trustDaysLeft",
+    below: 14,
+    forSeconds: 10 * MINUTE,
+    keepFiringSeconds: 10 * MINUTE,
+    severity: "critical",
+    summary: "{value} are left until the release metadata that is signed offline ends.",
+    remedy: "Sign root or targets anew with the offline keys; once it has ended, nothing new is installed.",
+  },
+  "online-metadata-expiring": {
+    signal: "onlineTrustDaysLeft",
+    below: 2,
+    forSeconds: 10 * MINUTE,
+    keepFiringSeconds: 10 * MINUTE,
+    severity: "critical",
+    summary: "{value} are left until the release metadata that the control plane signs ends.",
+    remedy:
+      "It is renewed by itself at half of its life: look at the log of the control plane and its clock.",
+  },
+  "server-certificate-expiring": {
+    signal: "serverCertificateDaysLeft",
+    below: 14,
+    forSeconds: 10 * MINUTE,
+    keepFiringSeconds: 10 * MINUTE,
+    severity: "critical",
+    summary: "{value} are left until the certificate of the device listeners ends.",
+    remedy:
+      "It is renewed by itself at two thirds of its life: look at the log of the control plane and its clock.",
+  },
+  "control-plane-disk-low": {
+    signal: "diskFreePercent",
+    below: 10,
+    forSeconds: 5 * MINUTE,
+    keepFiringSeconds: 10 * MINUTE,
+    severity: "critical",
+    summary: "The data directory of the control plane has {value} of its disk free.",
+    remedy:
+      "Free space, or keep results for fewer days (`resultDays`). When it is full, devices keep their results.",
+  },
+  "ingest-backlog": {
+    signal: "ingestQueuePercent",
+    above: 50,
+    forSeconds: 2 * MINUTE,
+    keepFiringSeconds: 5 * MINUTE,
+    summary: "The queue of records for the database is {value} full.",
+    remedy: "Look at the disk of the control plane. Nothing is lost: devices send again what is not stored.",
+  },
+  "alerts-undelivered": {
+    signal: "receiversFailing",
+    above: 0,
+    forSeconds: 10 * MINUTE,
+    keepFiringSeconds: 5 * MINUTE,
+    summary: "Delivery of alerts fails for {value} of the receivers.",
+    remedy: "See `muster alert receivers`, then `muster alert receiver test`.",
+  },
+};
+
+export const BUILT_IN_RULES: readonly AlertRule[] = Object.entries(RULES).map(([name, input]) =>
+  completeRule(name, input),
+);

@@ -1,0 +1,40 @@
+import type { SiteResource } from "../api/schemas/targeting.ts";
+import { printWindow } from "../fleet/maintenance-window.ts";
+import { labelsText } from "./device-words.ts";
+import { printable, type Style } from "./terminal.ts";
+
+/** The site in lines for people; what comes from the sites above is marked. */
+export function describeSite(
+  { site, devices, revoked, liveness, settings, effective }: SiteResource,
+  paint: (style: Style, text: string) => string,
+): string {
+  const from = (own: unknown, stated: boolean) =>
+    own !== null ? "" : stated ? " (inherited)" : " (nobody stated it)";
+  const { timeZone, uplinkKbps, windows } = effective;
+  const inherited = Object.entries(effective.labels).filter(([key]) => !Object.hasOwn(settings.labels, key));
+  const rows: [string, string][] = [
+    [
+      "devices",
+      `${devices}: ${liveness.online} online, ${liveness.late} late, ${liveness.offline} offline, ${liveness.flapping} flapping${revoked > 0 ? `; ${revoked} revoked` : ""}`,
+    ],
+    ["labels", labelsText(settings.labels)],
+    ["inherits", labelsText(Object.fromEntries(inherited))],
+    ["time zone", `${timeZone}${from(settings.timeZone, timeZone !== "UTC")}`],
+    [
+      "uplink",
+      uplinkKbps === null
+        ? "no limit (nobody stated it)"
+        : `${uplinkKbps} kbit/s${from(settings.uplinkKbps, true)}`,
+    ],
+    [
+      "windows",
+      windows.length === 0
+        ? `any time${settings.windows === null ? " (nobody stated one)" : ""}`
+        : `${windows.map(printWindow).join("; ")}${from(settings.windows, true)}`,
+    ],
+  ];
+  return [
+    paint("bold", printable(site)),
+    ...rows.map(([name, value]) => `  ${name.padEnd(12)}${printable(value)}`),
+  ].join("\n");
+}

@@ -1,0 +1,57 @@
+import {
+  CONFIDENCE_EDGES,
+  type Heartbeat,
+  type InferenceCounters,
+  LATENCY_EDGES_MS,
+} from "@muster/shared/protocol/messages";
+import type { Histogram } from "@muster/shared/protocol/model-evidence";
+import { AT, addReading, CONFIDENCE_AT, LATENCY_AT, type Sums, VITALS } from "./sums.ts";
+
+const sameEdges = (a: readonly number[], b: readonly number[]): boolean =>
+  a === b || (a.length === b.length && a.every((edge, index) => edge === b[index]));
+
+/** The first bin whose upper edge is above `value`. */
+function binOf(edges: readonly number[], value: number): number {
+  const bin = edges.findIndex((edge) => value < edge);
+  return bin < 0 ? edges.length : bin;
+}
+
+/** Adds the histogram; bins of other edges go where their lower edge lies. */
+function addHistogram(sums: Sums, at: number, ours: readonly number[], { edges, counts }: Histogram): void {
+  const same = sameEdges(edges, ours);
+  const bins = Math.min(counts.length, edges.length + 1);
+  for (let bin = 0; bin < bins; bin += 1) {
+    const count = counts[bin]!;
+    if (count === 0) continue;
+    const place = same ? bin : bin === 0 ? 0 : binOf(ours, edges[bin - 1]!);
+    sums[at + place]! += count;
+  }
+}
+
+/** Adds what one release did. */
+export function addInference(sums: Sums, entry: InferenceCounters): void {
+  sums[AT.servingMs]! += entry.servingMs;
+  sums[AT.crashes]! += entry.crashes;
+  sums[AT.inferences]! += entry.inferences;
+  sums[AT.failures]! += entry.failures;
+  sums[AT.fallbacks]! += entry.fallbacks;
+  if (entry.shadow) {
+    sums[AT.shadowCompared]! += entry.shadow.compared;
+    sums[AT.shadowAgreed]! += entry.shadow.agreed;
+  }
+  addHistogram(sums, LATENCY_AT, LATENCY_EDGES_MS, entry.latency);
+  addHistogram(sums, CONFIDENCE_AT, CONFIDENCE_EDGES, entry.confidence);
+}
+
+/** Adds what the agent tells of itself and of the box. */
+export function addAgent(sums: Sums, { agent, health }: Pick<Heartbeat, "agent" | "health">): void {
+  sums[AT.heartbeats]! += 1;
+  sums[AT.operationalMs]! += agent.operationalMs;
+  sums[AT.connectedMs]! += agent.connectedMs;
+  sums[AT.syncSucceeded]! += agent.syncSucceeded;
+  sums[AT.syncFailed]! += agent.syncFailed;
+  for (const [index, { name }] of VITALS.entries()) {
+    const value = health[name];
+    if (value !== null) addReading(sums, index, value);
+  }
+}

@@ -1,0 +1,42 @@
+import type { Statement } from "better-sqlite3";
+import type { Stores } from "../storage/database.ts";
+
+/** How long an evicted record is told, milliseconds. */
+const LOST_MS = 3_600_000;
+/** How often certificates are looked at, milliseconds: they change once in weeks. */
+const CERTIFICATES_MS = 300_000;
+
+/** What the score of a device needs and only the databases know. */
+export class Outlook {
+  readonly #gaps: Statement<[number], { device: string; records: number }>;
+  readonly #certificates: Statement<[], { id: string; certificate_expires_at: number }>;
+  #lost = new Map<string, number>();
+  #expiries = new Map<string, number>();
+  #certificatesAt = Number.NEGATIVE_INFINITY;
+
+  constructor({ telemetryRaw, controlReader }: Pick<Stores, "telemetryRaw" | "controlReader">) {
+    this.#gaps = telemetryRaw.prepare(
+      "SELECT device, sum(records) AS records FROM gaps WHERE received_at > ? GROUP BY device",
+    );
+    this.#certificates = controlReader.prepare("SELECT id, certificate_expires_at FROM devices");
+  }
+
+  refresh(now: number): void {
+    this.#lost = new Map(this.#gaps.all(now - LOST_MS).map(({ device, records }) => [device, records]));
+    if (Math.abs(now - this.#certificatesAt) < CERTIFICATES_MS) return;
+    this.#certificatesAt = now;
+    this.#expiries = new Map(
+      this.#certificates.all().map((row) => [row.id, row.certificate_expires_at] as const),
+    );
+  }
+
+  /** Records that the device told as evicted within the last hour. */
+  lostRecords(device: string): number {
+    return this.#lost.get(device) ?? 0;
+  }
+
+  /** Null where it was not looked at yet. */
+  certificateExpiresAt(device: string): number | null {
+    return this.#expiries.get(device) ?? null;
+  }
+}

@@ -1,0 +1,62 @@
+import type { Liveness } from "../fleet/liveness.ts";
+import type { ScoredDevice } from "./book.ts";
+import type { ReasonCode } from "./device-health.ts";
+
+/** How many devices lack something, and what it costs them together. */
+export interface ReasonTally {
+  code: ReasonCode;
+  devices: number;
+  points: number;
+}
+
+/** Some devices together. */
+export interface Tally {
+  devices: number;
+  liveness: Record<Liveness, number>;
+  /** 0 to 100; null without a device. See `groupScore`. */
+  score: number | null;
+  /** Devices by score: 90 and more, 70 to 89, 40 to 69, below 40. */
+  scores: { good: number; fair: number; poor: number; bad: number };
+  /** What costs most first. */
+  reasons: ReasonTally[];
+}
+
+/** Part of the devices that the score of a group is of: the worst ones. */
+const WORST_PART = 0.25;
+
+/**
+ * Score of a group of devices: the mean of its worst quarter, rounded up to whole devices. Healthy devices cannot
+ * hide those that fail, as they would in a mean over all; and where there are few devices it is the score of the
+ * worst one or two, which is why a group always tells how many it has. Null without a device.
+ */
+export function groupScore(devices: readonly ScoredDevice[]): number | null {
+  if (devices.length === 0) return null;
+  const scores = devices.map(({ health }) => health.score).sort((a, b) => a - b);
+  const worst = scores.slice(0, Math.ceil(scores.length * WORST_PART));
+  return Math.round(worst.reduce((sum, score) => sum + score, 0) / worst.length);
+}
+
+export function tallyOf(devices: readonly ScoredDevice[]): Tally {
+  const liveness = { online: 0, late: 0, offline: 0, flapping: 0 };
+  const scores = { good: 0, fair: 0, poor: 0, bad: 0 };
+  const reasons = new Map<ReasonCode, ReasonTally>();
+  for (const { device, health } of devices) {
+    liveness[device.liveness] += 1;
+    const { score } = health;
+    scores[score >= 90 ? "good" : score >= 70 ? "fair" : score >= 40 ? "poor" : "bad"] += 1;
+    for (const { code, points } of health.reasons) {
+      const known = reasons.get(code);
+      if (known) {
+        known.devices += 1;
+        known.points += points;
+      } else reasons.set(code, { code, devices: 1, points });
+    }
+  }
+  return {
+    devices: devices.length,
+    liveness,
+    score: groupScore(devices),
+    scores,
+    reasons: [...reasons.values()].sort((a, b) => b.points - a.points),
+  };
+}

@@ -1,0 +1,97 @@
+import { counted, fitting } from "../words.ts";
+import { amount, percentOf } from "./amounts.ts";
+import { clustersOf } from "./clusters.ts";
+import type { GateInput } from "./input.ts";
+import {
+  endedOf,
+  errorCondition,
+  neededFor,
+  soakCondition,
+  soakedSeconds,
+  successCondition,
+  successHolds,
+  unsettledOf,
+} from "./install-conditions.ts";
+import { implicated, metricConditions } from "./metric-conditions.ts";
+import { sampleCondition } from "./sample-condition.ts";
+import type { ConditionView, GateView } from "./views.ts";
+
+export type { GateInput } from "./input.ts";
+export { successHolds } from "./install-conditions.ts";
+export type { GateView } from "./views.ts";
+
+/**
+ * Judges the gate of the open wave. Errors go first, strictly more than `maxPercent`, in the wave and in the
+ * whole rollout; then what the updated devices measure. Success is judged once every device that was told has a
+ * known end; devices that are offline are left out. A wave that ended without enough evidence is inconclusive for
+ * good, and so is one whose metrics have not come in when the soak and `timeoutSeconds` are over.
+ */
+export function judgeGate(input: GateInput): GateView {
+  const sample = sampleCondition(input);
+  const conditions = [
+    successCondition(input),
+    errorCondition(input),
+    sample,
+    soakCondition(input),
+    ...metricConditions(input, sample.verdict === "met"),
+  ];
+  const clusters = clustersOf(input.members);
+  const standing = standingOf(input, conditions);
+  const named = standing.verdict === "met" ? [] : clusters.map(({ sentence }) => sentence);
+  return {
+    ...standing,
+    reason: [standing.reason, ...named].join(" "),
+    conditions,
+    clusters,
+    hardwareClasses: standing.verdict === "violated" ? implicated(input, conditions) : [],
+  };
+}
+
+type Standing = Pick<GateView, "verdict" | "reason" | "waitingFor">;
+
+function standingOf(input: GateInput, conditions: readonly ConditionView[]): Standing {
+  const { wave, number, plan } = input;
+  const violated = conditions.find(({ verdict }) => verdict === "violated");
+  if (violated) return { verdict: "violated", reason: violated.sentence, waitingFor: null };
+  if (!successHolds(input)) return unsuccessful(input);
+
+  const soaked = soakedSeconds(input);
+  const soak = conditions.find(({ kind }) => kind === "soak");
+  if (soak && soak.verdict !== "met")
+    return { verdict: "inconclusive", reason: soak.sentence, waitingFor: "soak" };
+  const missing = conditions.find(({ verdict }) => verdict === "inconclusive");
+  if (!missing) {
+    const reason = `Wave ${number}: ${wave.succeeded} of ${counted(endedOf(wave), "device")} succeeded.`;
+    return { verdict: "met", reason, waitingFor: null };
+  }
+  const overdue = soaked >= plan.soakSeconds + input.timeoutSeconds;
+  return {
+    verdict: "inconclusive",
+    reason: overdue
+      ? `${missing.sentence} That has not come within ${input.timeoutSeconds} s after the soak.`
+      : missing.sentence,
+    waitingFor: overdue ? null : "evidence",
+  };
+}
+
+function unsuccessful(input: GateInput): Standing {
+  const { wave, number, plan, now, openedAt, timeoutSeconds } = input;
+  const ended = endedOf(wave);
+  const unsettled = unsettledOf(wave);
+  const overdue = now - openedAt >= timeoutSeconds * 1000;
+  if (unsettled > 0 || (wave.offline > 0 && !overdue))
+    return {
+      verdict: "inconclusive",
+      reason: `Wave ${number}: ${ended} of ${counted(wave.total, "device")} ${fitting(ended, "has", "have")} a known end; ${unsettled} at work, ${wave.offline} offline.`,
+      waitingFor: "evidence",
+    };
+  const needed = neededFor(input);
+  return {
+    verdict: "inconclusive",
+    reason:
+      ended < needed
+        ? `Wave ${number} ended with ${counted(ended, "known end")}; its gate asks for ${needed}, and ${counted(wave.offline, "device")} ${fitting(wave.offline, "is", "are")} offline.`
+        : `Wave ${number} ended with ${amount(percentOf(wave.succeeded, ended), "percent")} success; its gate asks for ${amount(plan.success.minPercent, "percent")}.`,
+    waitingFor: null,
+  };
+}

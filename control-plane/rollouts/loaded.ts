@@ -1,0 +1,95 @@
+import type { Directory } from "../fleet/directory.ts";
+import type { FleetDevice } from "../fleet/fleet-device.ts";
+import type { RolloutDeviceStatus, RolloutsTable } from "../storage/tables/rollouts.ts";
+import { membersOf, type TrackedMember } from "./exposure/arms.ts";
+import type { Rollout } from "./model.ts";
+import type { Rival } from "./rivals.ts";
+import { progressOfRow } from "./store.ts";
+
+/**
+ * A rollout in memory between ticks: reading ten thousand devices anew each second would cost more than deciding
+ * about them. It is thrown away as soon as its row has another revision than this one.
+ */
+export class LoadedRollout {
+  /** Of the row of the database, and of the rows of the devices, that this is a copy of. */
+  revision: number;
+  #membersRevision: number;
+  /** Revision of the directory up to which all evidence was taken in. */
+  appraisedAt = -1;
+  /** When it was looked for late joiners last, and the directory's revision then. */
+  joinersAt = Number.NEGATIVE_INFINITY;
+  joinersRevision = -1;
+  #rollout: Rollout;
+  #places: Map<string, number> | undefined;
+  #handles: readonly (FleetDevice | undefined)[] | undefined;
+  #members: { devices: Rollout["devices"]; wave: number; list: TrackedMember[] } | undefined;
+
+  constructor(rollout: Rollout, row: Pick<RolloutsTable, "revision" | "members_revision">) {
+    this.#rollout = rollout;
+    this.revision = row.revision;
+    this.#membersRevision = row.members_revision;
+  }
+
+  get rollout(): Rollout {
+    return this.#rollout;
+  }
+
+  /** Takes over what an operator changed; false where devices were changed too, and it has to be read anew. */
+  follow(row: RolloutsTable): boolean {
+    if (row.members_revision !== this.#membersRevision) return false;
+    if (row.revision !== this.revision) this.#rollout = { ...this.#rollout, ...progressOfRow(row) };
+    this.revision = row.revision;
+    return true;
+  }
+
+  /** The same rollout after a decision was stored: the same devices in the same order. */
+  become(rollout: Rollout): void {
+    if (rollout.devices !== this.#rollout.devices) this.#membersRevision += 1;
+    this.#rollout = rollout;
+    this.revision += 1;
+  }
+
+  /** Undefined for a device that it does not have. */
+  placeOf(device: string): number | undefined {
+    return this.#index().get(device);
+  }
+
+  statusOf(device: string): RolloutDeviceStatus | undefined {
+    const place = this.#index().get(device);
+    return place === undefined ? undefined : this.#rollout.devices[place]?.status;
+  }
+
+  asRival(): Rival {
+    const { id, state, release, plan, startedAt } = this.#rollout;
+    return {
+      id,
+      state,
+      name: release.name,
+      priority: plan.priority,
+      startedAt: startedAt ?? 0,
+      statusOf: (device) => this.statusOf(device),
+    };
+  }
+
+  /**
+   * Its devices by their places, to ask for liveness: that is always of now, while all else in a handle is as old
+   * as this copy. Looking ten thousand of them up by name would cost more than asking.
+   */
+  handles(directory: Directory): readonly (FleetDevice | undefined)[] {
+    this.#handles ??= this.#rollout.devices.map(({ device }) => directory.get(device));
+    return this.#handles;
+  }
+
+  /** Whose evidence counts in the open wave; the same list as before where nothing has changed. */
+  exposureMembers(wave: number): readonly TrackedMember[] {
+    const { devices } = this.#rollout;
+    if (this.#members?.devices !== devices || this.#members.wave !== wave)
+      this.#members = { devices, wave, list: membersOf(devices, wave) };
+    return this.#members.list;
+  }
+
+  #index(): Map<string, number> {
+    this.#places ??= new Map(this.#rollout.devices.map(({ device }, place) => [device, place]));
+    return this.#places;
+  }
+}

@@ -1,0 +1,17 @@
+import type { Credentials } from "../wire/session.ts";
+
+/** A device that is enrolled, with what its enrollment answered. */
+export interface FleetIdentity extends Credentials {
+  /** Counts from 0 over the fleet; leads to its profile. */
+  index: number;
+}
+
+export interface EnrolledFleet {
+  devices: FleetIdentity[];
+  /** CA certificate, PEM. */
+  ca: string;
+  /** TUF root metadata, JSON text. */
+  tufRoot: string;
+  /** `mqtts://host:port` */
+  mqttUrl: string;
+}

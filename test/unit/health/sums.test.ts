@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { addAgent, addInference } from "@muster/control-plane/health/beat-delta";
+import { figuresOf } from "@muster/control-plane/health/figures";
+import {
+  AT,
+  CONFIDENCE_AT,
+  LATENCY_AT,
+  mergeSums,
+  noSums,
+  SUMS_LENGTH,
+  type Sums,
+  VITALS_AT,
+} from "@muster/control-plane/health/sums";
+import { decodeSums, encodeSums } from "@muster/control-plane/health/sums-codec";
+import { isMusterError } from "@muster/shared/errors";
+import { LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import fc from "fast-check";
+import { heartbeat, inference } from "../../support/fleet/messages.ts";
+
+const sumsOf = (...beats: ReturnType<typeof heartbeat>[]): Sums => {
+  const sums = noSums();
+  for (const beat of beats) {
+    addAgent(sums, beat);
+    for (const entry of beat.inference) addInference(sums, entry);
+  }
+  return sums;
+};
+
+const health = (freeDiskMiB: number, temperatureC: number | null = null) => ({
+  ...heartbeat("s", 1).health,
+  freeDiskMiB,
+  temperatureC,
+});
+
+const anyBeat = fc
+  .record({
+    disk: fc.nat(1e6),
+    load: fc.double({ min: 0, max: 64, noNaN: true }),
+    temperature: fc.option(fc.double({ min: -60, max: 150, noNaN: true })),
+    operationalMs: fc.nat(3e5),
+    failures: fc.nat(50),
+    bin: fc.nat(LATENCY_EDGES_MS.length),
+    inferences: fc.nat(1e6),
+    crashes: fc.nat(3),
+  })
+  .map(({ disk, load, temperature, operationalMs, failures, bin, inferences, crashes }) => {
+    const latency = {
+      edges: [...LATENCY_EDGES_MS],
+      counts: LATENCY_EDGES_MS.map((_, index) => (index === bin ? inferences : 0)).concat(0),
+    };
+    return heartbeat("session-1", 1, {
+      health: { ...health(disk, temperature), loadPerCore: load },
+      agent: { operationalMs, connectedMs: operationalMs, syncSucceeded: 1, syncFailed: 0 },
+      inference: [inference({ inferences, failures, crashes, latency })],
+    });
+  });
+
+describe("sums of heartbeats", () => {
+  test("what is added in parts is what is added at once", () => {
+    fc.assert(
+      fc.property(fc.array(anyBeat), fc.array(anyBeat), (first, second) => {
+        const parts = sumsOf(...first);
+        mergeSums(parts, sumsOf(...second));
+        const whole = sumsOf(...first, ...second);
+        for (const [place, value] of whole.entries())
+          assert.ok(Math.abs(parts[place]! - value) < 1e-6, `place ${place}`);
+      }),
+    );
+  });
+
+  test("stored and read back they are the same", () => {
+    fc.assert(
+      fc.property(fc.array(anyBeat), (beats) => {
+        const sums = sumsOf(...beats);
+        const read = decodeSums(encodeSums(sums));
+        for (const [place, value] of sums.entries())
+          assert.ok(Math.abs(read[place]! - value) < 1e-6, `place ${place}`);
+      }),
+    );
+  });
+
+  test("large and negative numbers keep every digit", () => {
+    const sums = noSums();
+    sums[AT.inferences] = 4_503_599_627_370_495;
+    sums[VITALS_AT + 5 * 5 + 4] = -40.5;
+    assert.deepEqual(decodeSums(encodeSums(sums)), sums);
+    assert.equal(encodeSums(noSums()).length, 1);
+  });
+
+  test("bytes that are none of ours are told", () => {
+    for (const bytes of [[], [9], [1, 3], [1, 3, 0x80]])
+      assert.throws(
+        () => decodeSums(Uint8Array.from(bytes)),
+        (error) => isMusterError(error, "storage.broken"),
+        String(bytes),
+      );
+    assert.deepEqual(decodeSums(Uint8Array.from([1, SUMS_LENGTH, 2])), noSums());
+  });
+
+  test("vitals keep least, greatest and newest; a missing sensor counts nothing", () => {
+    const { vitals } = figuresOf(
+      sumsOf(
+        heartbeat("s", 1, { health: health(500, 40) }),
+        heartbeat("s", 2, { health: health(300) }),
+        heartbeat("s", 3, { health: health(400, 60) }),
+      ),
+    );
+    assert.deepEqual(vitals.freeDiskMiB, { mean: 400, min: 300, max: 500, last: 400 });
+    assert.deepEqual(vitals.temperatureC, { mean: 50, min: 40, max: 60, last: 60 });
+  });
+
+  test("bins of other edges go where their lower edge lies", () => {
+    const latency = { edges: [1, 10], counts: [4, 5, 6] };
+    const sums = sumsOf(heartbeat("s", 1, { inference: [inference({ inferences: 15, latency })] }));
+    const bins = sums.slice(LATENCY_AT, CONFIDENCE_AT);
+    const at = (value: number) => LATENCY_EDGES_MS.findIndex((edge) => value < edge);
+    assert.deepEqual([bins[0], bins[at(1)], bins[at(10)]], [4, 5, 6]);
+    assert.equal(
+      bins.reduce((sum, count) => sum + count, 0),
+      15,
+    );
+  });
+});
+
+describe("figures", () => {
+  test("of nothing they are unknown, not 0 or 100 %", () => {
+    const figures = figuresOf(noSums());
+    assert.deepEqual(
+      [figures.crashFreeServingPercent, figures.syncSuccessPercent, figures.latencyMs, figures.errorPercent],
+      [null, null, null, null],
+    );
+  });
+
+  test("are shares of sums", () => {
+    const sums = sumsOf(
+      heartbeat("s", 1, {
+        agent: { operationalMs: 3_600_000, connectedMs: 2_700_000, syncSucceeded: 9, syncFailed: 1 },
+        inference: [inference({ servingMs: 1_800_000, inferences: 200, failures: 5, fallbacks: 20 })],
+      }),
+    );
+    sums[AT.servingVoidMs] = 900_000;
+    const figures = figuresOf(sums);
+    assert.equal(figures.operationalHours, 1);
+    assert.equal(figures.connectedPercent, 75);
+    assert.equal(figures.syncSuccessPercent, 90);
+    assert.equal(figures.crashFreeServingPercent, 50);
+    assert.equal(figures.crashFreeOperationalPercent, 100);
+    assert.equal(figures.errorPercent, 2.5);
+    assert.equal(figures.fallbackPercent, 10);
+    assert.ok(figures.latencyMs!.p50 > 0.63 && figures.latencyMs!.p99 < 1);
+    assert.ok(figures.confidence!.p50 > 0.95 && figures.confidence!.p50 < 0.99);
+  });
+});
