@@ -57,7 +57,8 @@ export class Broker {
     this.#settings = settings;
     this.#pace = new AcceptPace(settings.acceptPerSecond, LONGEST_ACCEPT_WAIT_MS);
     this.#aedes = new Aedes({
-      concurrency: 1000,
+      // No queue before delivery: behind one device that reads nothing it would stand still for all of them.
+      concurrency: 0,
       connectTimeout: 10_000,
       drainTimeout: 15_000,
       keepaliveLimit: 300,

@@ -14,12 +14,21 @@ const SCALES = Array.from({ length: SUMS_LENGTH }, (_, place) => {
   return vital && !isCount ? vital.scale : 1;
 });
 
-/** The numbers that are not 0, each after its place, as zigzag varints: some 150 bytes for a device. */
+/** Half of the safe integers: zigzag doubles it. */
+const MOST = Math.floor(Number.MAX_SAFE_INTEGER / 2);
+
+const storable = (value: number): number =>
+  Number.isNaN(value) ? 0 : Math.min(MOST, Math.max(-MOST, value));
+
+/**
+ * The numbers that are not 0, each after its place, as zigzag varints: some 150 bytes for a device. What is beyond a
+ * safe integer (half of it), which only a device that makes numbers up can reach, is kept as the largest one.
+ */
 export function encodeSums(sums: Sums): Buffer {
   let end = 0;
   scratch[end++] = FORMAT;
   for (let place = 0; place < SUMS_LENGTH; place += 1) {
-    const scaled = Math.round(sums[place]! * SCALES[place]!);
+    const scaled = storable(Math.round(sums[place]! * SCALES[place]!));
     if (scaled === 0) continue;
     scratch[end++] = place;
     // Beyond 2^31 by arithmetic: bit operations know no more.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, it } from "node:test";
+import { downTopic, upTopic } from "@muster/shared/protocol/topics";
 import { connectMqtt } from "../../support/fleet/client.ts";
 import { startFleet, type TestFleet } from "../../support/fleet/fleet.ts";
 import { until } from "../../support/fleet/until.ts";
@@ -56,6 +57,23 @@ describe("broker connections", () => {
     await until(() => garbage?.closed === true);
     hello?.destroy();
     const client = await connectMqtt(fleet, await fleet.enroll());
+    await client.endAsync();
+  });
+
+  it("serves all others while one device reads nothing", async () => {
+    fleet = await startFleet();
+    const [frozen, lively] = [await fleet.enroll("frozen"), await fleet.enroll("lively")];
+    const sleeper = await connectMqtt(fleet, frozen);
+    await sleeper.subscribeAsync(downTopic(frozen.id, "command"), { qos: 1 });
+    sleeper.stream.pause();
+    const packet = Buffer.alloc(60_000);
+    for (let sent = 0; sent < 3_000; sent += 1)
+      fleet.broker.publishDown(frozen.id, "command", packet).catch(() => undefined);
+    const client = await connectMqtt(fleet, lively);
+    const before = fleet.ingest.counters.messages;
+    for (let sent = 0; sent < 100; sent += 1) client.publish(upTopic(lively.id, "heartbeat"), "{}");
+    await until(() => fleet.ingest.counters.messages === before + 100);
+    sleeper.end(true);
     await client.endAsync();
   });
 });
