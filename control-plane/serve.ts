@@ -25,6 +25,7 @@ import { Freezes } from "./rollouts/freezes.ts";
 import { rolloutsNaming } from "./rollouts/group-users.ts";
 import { Lease } from "./rollouts/lease.ts";
 import { Outlook } from "./rollouts/outlook.ts";
+import { Quarantines } from "./rollouts/quarantines.ts";
 import { RolloutService } from "./rollouts/service.ts";
 import { Starter } from "./rollouts/starting.ts";
 import { RolloutTick } from "./rollouts/tick.ts";
@@ -174,7 +175,9 @@ async function compose(
     ingestFill: () => ingest.fill,
     clock,
   });
-  const alerts = await Alerts.open({ stores, source: signals, clock, random: Math.random, log });
+  const { aliveUntil, startedAt: listensSince } = presence.listening;
+  const absence = { from: aliveUntil, to: listensSince };
+  const alerts = await Alerts.open({ stores, source: signals, clock, random: Math.random, log, absence });
   closers.add(() => alerts.close());
   alerts.start(settings.alertEvaluationMs);
 
@@ -199,6 +202,7 @@ async function compose(
       groups: new Groups({ db, directory, clock, usersOf: rolloutsNaming }),
       rollouts,
       freezes: new Freezes(db, clock),
+      quarantines: new Quarantines(stores, clock),
       alerts,
     },
     tls === undefined ? {} : { tls },

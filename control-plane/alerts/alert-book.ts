@@ -1,7 +1,8 @@
 import type { Stores } from "../storage/database.ts";
 import { type Alert, alertKey } from "./alert.ts";
 import { ALERT_COLUMNS, alertOf, rowOf } from "./alert-rows.ts";
-import type { Judgement } from "./engine.ts";
+import { type Judgement, withoutAbsence } from "./engine.ts";
+import type { Severity } from "./rule.ts";
 
 /** Rows written in one transaction; more would hold up the event loop for too long. */
 const WRITE_CHUNK = 250;
@@ -31,6 +32,8 @@ export class AlertBook {
   readonly #stores: Stores;
   readonly #active = new Map<string, Alert>();
   readonly #byId = new Map<string, Alert>();
+  /** Of the active ones; undefined where it has to be made anew. */
+  #order: string[] | undefined;
 
   private constructor(stores: Stores) {
     this.#stores = stores;
@@ -47,8 +50,26 @@ export class AlertBook {
     return book;
   }
 
+  /**
+   * Takes out the time in which no control plane looked, milliseconds since the epoch.
+   * @throws MusterError of the `storage.` family
+   */
+  async leaveOut(from: number, to: number): Promise<void> {
+    const moved = [...this.#active.values()].flatMap((alert): Judgement[] => {
+      const later = withoutAbsence(alert, from, to);
+      return later === alert ? [] : [{ alert: later, change: "updated" }];
+    });
+    await this.apply(moved);
+  }
+
   active(): Iterable<Alert> {
     return this.#active.values();
+  }
+
+  /** Active alerts: firing before pending, the most severe first, then the newest. */
+  inOrder(): Alert[] {
+    this.#order ??= inOrder(this.#active.values());
+    return this.#order.flatMap((id) => this.#byId.get(id) ?? []);
   }
 
   get(rule: string, group: string): Alert | undefined {
@@ -105,6 +126,7 @@ export class AlertBook {
           if (change === "dropped") drop.run(alert.id);
           else upsert.run(rowOf(alert));
       });
+      this.#order = undefined;
       for (const { alert, change } of chunk)
         if (change === "dropped" || change === "resolved") this.#forget(alert);
         else this.#keep(alert);
@@ -169,4 +191,17 @@ export class AlertBook {
     this.#active.delete(alertKey(alert.rule, alert.group));
     this.#byId.delete(alert.id);
   }
+}
+
+const RANK: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 2 };
+
+/** Ids of the alerts in their order; what is compared often is made once. */
+function inOrder(alerts: Iterable<Alert>): string[] {
+  const keys = Array.from(alerts, ({ id, state, severity, firedAt, since }) => ({
+    id,
+    rank: (state === "pending" ? 3 : 0) + RANK[severity],
+    at: firedAt ?? since,
+  }));
+  keys.sort((a, b) => a.rank - b.rank || b.at - a.at || (a.id < b.id ? -1 : 1));
+  return keys.map(({ id }) => id);
 }

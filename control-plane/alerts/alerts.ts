@@ -21,6 +21,8 @@ export interface AlertsParts {
   /** Of [0, 1). */
   random: () => number;
   log: Pick<Logger, "error" | "warn">;
+  /** Time before this start in which no control plane looked, milliseconds since the epoch. */
+  absence?: { from: number; to: number };
 }
 
 export interface ActiveAlert extends Alert {
@@ -77,12 +79,14 @@ export class Alerts {
 
   /** Reads everything that a former process left: states, silences and notifications that wait. */
   static async open(parts: AlertsParts): Promise<Alerts> {
-    const { stores, clock } = parts;
+    const { stores, clock, absence } = parts;
+    const alerts = await AlertBook.load(stores);
+    if (absence) await alerts.leaveOut(absence.from, absence.to);
     return new Alerts(parts, {
       rules: await RuleBook.load(stores.control, clock),
       silences: await SilenceBook.load(stores.control, clock),
       receivers: await ReceiverBook.load(stores.control, clock),
-      alerts: await AlertBook.load(stores),
+      alerts,
       queue: await NotificationQueue.load(stores, newId),
     });
   }
@@ -118,27 +122,25 @@ export class Alerts {
   }
 
   /** Pending and firing alerts of which `wanted` holds: the most severe first, then the newest. */
-  active(wanted: (alert: Alert, muting: Muting | undefined) => boolean = () => true): ActiveAlert[] {
-    const selected: ActiveAlert[] = [];
-    for (const alert of this.#book.active()) {
-      const muting = this.#evaluator.mutingOf(alert.id);
-      if (wanted(alert, muting)) selected.push({ ...alert, muted: muting ?? null });
-    }
-    const rank = { critical: 0, warning: 1, info: 2 };
-    return selected.sort(
-      (a, b) =>
-        Number(a.state === "pending") - Number(b.state === "pending") ||
-        rank[a.severity] - rank[b.severity] ||
-        (b.firedAt ?? b.since) - (a.firedAt ?? a.since) ||
-        (a.id < b.id ? -1 : 1),
-    );
+  select(wanted: (alert: Alert, muting: Muting | undefined) => boolean): Alert[] {
+    return this.#book.inOrder().filter((alert) => wanted(alert, this.mutingOf(alert.id)));
+  }
+
+  /** Why a firing alert is not told. */
+  mutingOf(id: string): Muting | undefined {
+    return this.#evaluator.mutingOf(id);
+  }
+
+  /** Every pending and firing alert, as `select` orders them. */
+  active(): ActiveAlert[] {
+    return this.select(() => true).map((alert) => ({ ...alert, muted: this.mutingOf(alert.id) ?? null }));
   }
 
   /** @throws MusterError `request.not-found` */
   async get(id: string): Promise<ActiveAlert> {
     const alert = await this.#book.find(id);
     if (!alert) throw new MusterError("request.not-found", `There is no alert ${id}.`);
-    return { ...alert, muted: this.#evaluator.mutingOf(id) ?? null };
+    return { ...alert, muted: this.mutingOf(id) ?? null };
   }
 
   async history(query: HistoryQuery): Promise<{ alerts: Alert[]; next: HistoryQuery["cursor"] | null }> {

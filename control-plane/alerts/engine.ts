@@ -44,6 +44,19 @@ export function judge(
   return holds(rule, reading) ? goesOn(rule, seen, former, now) : calmsDown(rule, seen, former, now);
 }
 
+/**
+ * The alert as if the time in which no control plane looked had not passed: it neither lets a pending alert fire nor
+ * resolves a firing one. The alert itself where nothing changes.
+ * @param from begin of that time, milliseconds since the epoch
+ * @param to its end
+ */
+export function withoutAbsence(alert: Alert, from: number, to: number): Alert {
+  const later = (since: number): number => since + Math.max(0, to - Math.max(from, since));
+  const since = alert.state === "pending" ? later(alert.since) : alert.since;
+  const quietSince = alert.quietSince === null ? null : later(alert.quietSince);
+  return since === alert.since && quietSince === alert.quietSince ? alert : { ...alert, since, quietSince };
+}
+
 /** An alert whose rule is gone or switched off. */
 export const withoutRule = (former: Alert, now: number): Judgement => ended(former, "rule-removed", now);
 

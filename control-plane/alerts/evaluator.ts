@@ -23,8 +23,10 @@ export interface EvaluatorParts {
   newId: () => string;
 }
 
-/** Devices and alerts gone through before others have their turn on the event loop. */
-const CHUNK = 500;
+/** Looks of a rule at a device, or of a silence at an alert, before others have their turn: some milliseconds. */
+const CHUNK = 12_000;
+/** Groups of a rule judged before that. */
+const JUDGED = 500;
 
 const breathe = (): Promise<void> => new Promise(setImmediate);
 
@@ -70,11 +72,12 @@ export class Evaluator {
     const followed = new Map<string, ReadonlySet<string>>();
     for (const [rule, alerts] of formers) followed.set(rule, new Set(alerts.map(({ group }) => group)));
     const tally = new Tally(rules, followed);
+    const slice = sliceOf(rules.length);
     let counted = 0;
     for (const device of source.devices()) {
       tally.addDevice(device);
       counted += 1;
-      if (counted % CHUNK === 0) await breathe();
+      if (counted % slice === 0) await breathe();
     }
     for (const rollout of source.rollouts()) tally.addRollout(rollout);
     tally.addControlPlane({ ...source.controlPlane(), receiversFailing: this.#receiversFailing() });
@@ -101,7 +104,7 @@ export class Evaluator {
       if (judgement && judgement.alert !== former) into.push(judgement);
       else if (judgement?.change === "dropped") into.push(judgement);
       judged += 1;
-      if (judged % CHUNK === 0) await breathe();
+      if (judged % JUDGED === 0) await breathe();
     };
     for (const group of readings.keys()) await look(group, alerts.get(rule.name, group));
     for (const former of formers) if (!readings.has(former.group)) await look(former.group, former);
@@ -109,7 +112,9 @@ export class Evaluator {
 
   async #tell(rules: readonly AlertRule[], now: number): Promise<void> {
     const { alerts, silences, receivers, queue, source } = this.#parts;
-    const mutes = new Mutes(rules, alerts.active(), silences.inForce(now), source);
+    const inForce = silences.inForce(now);
+    const mutes = new Mutes(rules, alerts.active(), inForce, source);
+    const slice = sliceOf(inForce.length);
     const mutings = new Map<string, Muting>();
     const audible: Alert[] = [];
     const firing = new Set<string>();
@@ -122,7 +127,7 @@ export class Evaluator {
         else audible.push(alert);
       }
       seen += 1;
-      if (seen % CHUNK === 0) await breathe();
+      if (seen % slice === 0) await breathe();
     }
     this.#mutings = mutings;
     await this.#recallEnded(firing);
@@ -160,6 +165,9 @@ export class Evaluator {
     for (const id of this.#ended.keys()) if (!known.has(id)) this.#ended.delete(id);
   }
 }
+
+/** Subjects gone through at a time, of which each is looked at so often. */
+const sliceOf = (looks: number): number => Math.max(1, Math.floor(CHUNK / Math.max(24, looks)));
 
 function byRule(alerts: Iterable<Alert>): Map<string, Alert[]> {
   const rules = new Map<string, Alert[]>();

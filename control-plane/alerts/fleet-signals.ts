@@ -2,7 +2,6 @@ import type { Labels } from "@muster/shared/protocol/primitives";
 import type { Directory } from "../fleet/directory.ts";
 import type { SelectorSubject } from "../fleet/selector.ts";
 import type { FleetHealth } from "../health/book.ts";
-import { Outlook } from "../health/outlook.ts";
 import type { Stores } from "../storage/database.ts";
 import { certificateSignals, diskSignals, rolloutSubjects, trustSignals } from "./control-plane-facts.ts";
 import { deviceSignals } from "./device-signals.ts";
@@ -10,7 +9,7 @@ import type { DeviceSubject, RolloutSubject, SignalSource } from "./signal-sourc
 import type { Signals } from "./signals.ts";
 
 export interface FleetSignalsParts {
-  stores: Pick<Stores, "controlReader" | "telemetryRaw">;
+  stores: Pick<Stores, "controlReader">;
   directory: Directory;
   health: { refresh(): Promise<FleetHealth> };
   dataDir: string;
@@ -25,14 +24,12 @@ export interface FleetSignalsParts {
 /** The fleet and its control plane as the rules see them. */
 export class FleetSignals implements SignalSource {
   readonly #parts: FleetSignalsParts;
-  readonly #outlook: Outlook;
   #devices: FleetHealth["devices"] = [];
   #rollouts: RolloutSubject[] = [];
   #controlPlane: Signals = {};
 
   constructor(parts: FleetSignalsParts) {
     this.#parts = parts;
-    this.#outlook = new Outlook(parts.stores);
   }
 
   async refresh(): Promise<void> {
@@ -41,7 +38,6 @@ export class FleetSignals implements SignalSource {
     // This also brings the directory up to date.
     this.#devices = (await health.refresh()).devices;
     const now = clock();
-    this.#outlook.refresh(now);
     this.#rollouts = rolloutSubjects(stores.controlReader, now);
     this.#controlPlane = {
       ingestQueuePercent: 100 * ingestFill(),
@@ -53,15 +49,14 @@ export class FleetSignals implements SignalSource {
 
   *devices(): Iterable<DeviceSubject> {
     const now = this.#parts.clock();
-    for (const { device, health } of this.#devices) {
+    for (const { device, health, outlook } of this.#devices) {
       const signals = deviceSignals(
         {
           liveness: device.liveness,
           lastSeenAt: device.lastSeenAt,
           reported: device.reported,
           health,
-          certificateExpiresAt: this.#outlook.certificateExpiresAt(device.id),
-          lostRecords: this.#outlook.lostRecords(device.id),
+          ...outlook,
         },
         now,
       );

@@ -1,5 +1,6 @@
 import { catalogue, type ErrorCode, isMusterError, MusterError } from "@muster/shared/errors";
 import type { Problem } from "@muster/shared/protocol/device-api";
+import { mismatchText } from "@muster/shared/protocol/mismatch";
 import type { FastifyError, FastifyInstance, FastifyReply } from "fastify";
 import { asStorageError } from "../storage/errors.ts";
 
@@ -31,9 +32,13 @@ function translated(error: FastifyError | Error): MusterError {
   if (isMusterError(error)) return error;
   const { validation, validationContext, code, statusCode } = error as FastifyError;
   if (validation) {
-    const [first] = validation;
-    const where = `${validationContext ?? "request"}${first?.instancePath ?? ""}`;
-    return new MusterError("request.invalid", `${where} ${first?.message ?? "is not valid"}.`);
+    const part = validationContext ?? "request";
+    const mismatches = validation.map((each) => ({
+      message: "is not valid",
+      ...each,
+      instancePath: `${part}${each.instancePath}`,
+    }));
+    return new MusterError("request.invalid", `${mismatchText(mismatches, part)}.`);
   }
   const known = FASTIFY_CODES[code];
   if (known) return new MusterError(known, error.message);

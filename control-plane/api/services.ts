@@ -8,6 +8,7 @@ import type { HealthReports } from "../health/reports.ts";
 import type { ArtifactStore } from "../releases/artifact-store.ts";
 import type { ReleaseRegistry } from "../releases/registry.ts";
 import type { Freezes } from "../rollouts/freezes.ts";
+import type { Quarantines } from "../rollouts/quarantines.ts";
 import type { RolloutService } from "../rollouts/service.ts";
 import type { ControlTables } from "../storage/tables/index.ts";
 import type { TrustRepository } from "../trust/repository.ts";
@@ -40,4 +41,5 @@ export interface OperatorServices {
   rollouts: RolloutService;
   alerts: Alerts;
   freezes: Freezes;
+  quarantines: Quarantines;
 }

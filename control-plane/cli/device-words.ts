@@ -1,7 +1,7 @@
 import type { DeviceResource, DeviceSummaryResource, Timeline } from "../api/schemas/fleet.ts";
 import { failureText, releaseName } from "./names.ts";
 import { printable, type Style } from "./terminal.ts";
-import { ago } from "./words.ts";
+import { ago, timestamp } from "./words.ts";
 
 /** Whether the device is there; a revoked one is not waited for. */
 export const liveness = (device: DeviceSummaryResource): string =>
@@ -13,8 +13,6 @@ export function deviceDoing({ update, lastResult }: DeviceSummaryResource): stri
   if (!lastResult || lastResult.outcome === "succeeded") return "";
   return `${lastResult.outcome}${lastResult.failure ? ` (${lastResult.failure.code})` : ""}`;
 }
-
-const timestamp = (millis: number): string => new Date(millis).toISOString().slice(0, 19).replace("T", " ");
 
 /** One entry of a timeline in one line. */
 export function timelineLine(entry: Timeline["entries"][number]): string {
@@ -36,9 +34,10 @@ export const labelsText = (labels: DeviceResource["labels"]): string =>
     .map(([key, value]) => `${key}=${value}`)
     .join(" ") || "none";
 
-/** The device in lines for people. */
+/** The device in lines for people; `rollouts` has a line for each rollout that it is in. */
 export function describeDevice(
   device: DeviceResource,
+  rollouts: readonly string[],
   now: number,
   paint: (style: Style, text: string) => string,
 ): string {
@@ -59,6 +58,7 @@ export function describeDevice(
       directive ? `${releaseName(directive.release)} (generation ${directive.generation})` : "nothing yet",
     ],
     ["doing", deviceDoing(device) || "nothing"],
+    ...rollouts.map((line, index): [string, string] => [index === 0 ? "rollouts" : "", line]),
     ["runner", reported?.runner ?? "unknown"],
     ...(reported?.components ?? []).map((component): [string, string] => [
       component.type,

@@ -1,4 +1,5 @@
 import { MusterError } from "@muster/shared/errors";
+import { Option } from "commander";
 import { type ControlPlaneSettings, defaultSettings } from "../settings/settings.ts";
 import { parseDuration } from "./words.ts";
 
@@ -57,6 +58,10 @@ export function positiveNumber(text: string): number {
   if (value === 0) throw new MusterError("settings.invalid", "The least is 1.");
   return value;
 }
+
+/** An option for a time span in milliseconds that has a default, which the help says as people write it. */
+export const spanOption = (flags: string, description: string, absent: string): Option =>
+  new Option(flags, description).argParser(timeSpan).default(timeSpan(absent), absent);
 
 /** Milliseconds of `90s`, `30m`, `12h` or `7d`. @throws MusterError `settings.invalid` */
 export function timeSpan(text: string): number {

@@ -1,4 +1,4 @@
-import { asMusterError } from "@muster/shared/errors";
+import { asMusterError, MusterError } from "@muster/shared/errors";
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../version.ts";
 import { Cli } from "./cli.ts";
@@ -23,11 +23,11 @@ import { printable, type Terminal } from "./terminal.ts";
 
 const OVERVIEW = `
 A first time through:
-  muster serve                                       # prints the operator token
+  muster serve                                        # says the operator token
   muster login http://127.0.0.1:8080 --token TOKEN
-  muster keys init --keys ./keys                     # offline keys: keep them safe
+  muster keys init --keys ./keys                      # offline keys
   muster trust init --keys ./keys
-  muster token create --site eu/berlin --keys ./keys # prints what to run on a box
+  muster token create --site eu/berlin --keys ./keys  # says what to run there
   muster release create -f release.json --keys ./keys
   muster rollout create -f rollout.json --start
   muster rollout status ROLLOUT --watch
@@ -48,9 +48,15 @@ export function buildProgram(terminal: Terminal): { program: Command; cli: Cli }
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),
+      // It is told like every other error, by `runCli`.
+      outputError: () => {},
     })
-    .configureHelp({ showGlobalOptions: true, helpWidth: 80 })
-    .showHelpAfterError("(add --help for the options and examples)")
+    .configureHelp({
+      showGlobalOptions: true,
+      helpWidth: 80,
+      // Options of a command in between are its own: `health --site` means nothing to `health device`.
+      visibleGlobalOptions: () => [...program.options],
+    })
     .addHelpText("after", `${OVERVIEW}\n${EXIT_CODES_HELP}`);
   const cli = new Cli(terminal, program);
   serveCommand(program, cli);
@@ -83,11 +89,24 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     await program.parseAsync([...argv], { from: "user" });
     return cli.exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    const { code, message, remedy, retryable } = asMusterError(error);
+    if (error instanceof CommanderError && !error.message.startsWith("error: "))
+      return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const told = error instanceof CommanderError ? wrongUsage(error) : error;
+    const { code, message, remedy, retryable } = asMusterError(told);
     if (cli.output.json)
       terminal.stderr.write(`${JSON.stringify({ error: { code, message, remedy, retryable } })}\n`);
     else terminal.stderr.write(`muster: ${printable(message)}\n  code:   ${code}\n  remedy: ${remedy}\n`);
-    return exitCodeOf(error);
+    return exitCodeOf(told);
   }
+}
+
+/** Commander says `error: unknown option '--x'`, and what may have been meant on a line of its own. */
+function wrongUsage({ message }: CommanderError): MusterError {
+  const [, first = "", rest = ""] = /^error: (.)(.*)$/s.exec(message) ?? [];
+  const [sentence = "", ...hints] = rest.split("\n");
+  const stop = sentence.endsWith(".") ? "" : ".";
+  return new MusterError(
+    "settings.invalid",
+    [`${first.toUpperCase()}${sentence}${stop}`, ...hints].join(" "),
+  );
 }

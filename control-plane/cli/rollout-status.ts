@@ -1,4 +1,5 @@
 import type { RolloutResource } from "../api/schemas/rollouts.ts";
+import { heldText } from "./hold-words.ts";
 import { releaseName } from "./names.ts";
 import { countsText } from "./rollout-words.ts";
 import { printable, type Style } from "./terminal.ts";
@@ -78,8 +79,22 @@ function approvalLines({ approvals: { needed, given } }: RolloutResource): strin
 }
 
 function heldLines({ held }: RolloutResource): string[] {
-  const reasons = Object.entries(held).map(([reason, devices]) => `${devices} ${reason}`);
-  return reasons.length === 0 ? [] : [`  not told just now: ${reasons.join(", ")}`];
+  const text = heldText(held);
+  return text === "" ? [] : [`  not told just now: ${text}`];
+}
+
+/** What an operator may do where nothing more happens by itself. */
+function nextLines({ id, state, wave, gate, approvals: { needed, given } }: RolloutResource): string[] {
+  if (state === "draft") return [`  next: muster rollout start ${id}`];
+  if (state === "awaiting-approval") {
+    const missing = needed - given.length;
+    const who = missing === 1 ? "one operator" : `${missing} operators`;
+    return [`  next: ${who} besides its author and its submitter: muster rollout approve ${id}`];
+  }
+  if (state !== "paused") return [];
+  const on = gate?.verdict === "violated" ? [] : ["resume", `skip-wave --wave ${wave}`];
+  const [first, ...others] = [...on, "revert", "abort"];
+  return [`  next: muster rollout ${first} ${id}, or ${others.join(", ")}`];
 }
 
 /** A rollout in lines for people: waves, gate, what holds devices back, clusters, failures. */
@@ -106,5 +121,6 @@ export function describeRollout(rollout: RolloutResource, now: number, paint: Pa
     ...rollout.failures.map(({ code, devices, example }) =>
       printable(`  ${devices} failed with ${code}: ${example}`),
     ),
+    ...nextLines(rollout),
   ];
 }

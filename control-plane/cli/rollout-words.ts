@@ -15,23 +15,30 @@ export function healthOf({ state, gate }: RolloutResource): number {
   return stopped ? EXIT.unhealthy : EXIT.ok;
 }
 
+/** Where a device of a rollout is, as people say it, in the order in which it is said. */
+export const SITUATION_WORDS: Readonly<Record<keyof Omit<Counts, "total">, string>> = {
+  succeeded: "succeeded",
+  failed: "failed",
+  pending: "at work",
+  retrying: "to be tried again",
+  silent: "silent",
+  offline: "offline",
+  waiting: "waiting",
+  returning: "going back",
+  returned: "back",
+  returnFailed: "not back",
+  released: "released",
+  held: "late, held",
+  superseded: "superseded",
+  skipped: "skipped",
+};
+
 /** What the devices of a wave are at, without what is zero. */
 export function countsText(counts: Counts): string {
-  const named: [number, string][] = [
-    [counts.failed, "failed"],
-    [counts.pending, "at work"],
-    [counts.retrying, "tried again"],
-    [counts.silent, "silent"],
-    [counts.offline, "offline"],
-    [counts.waiting, "waiting"],
-    [counts.returning, "going back"],
-    [counts.returned, "back"],
-    [counts.returnFailed, "not back"],
-    [counts.released, "released"],
-    [counts.held, "held"],
-    [counts.superseded, "superseded"],
-    [counts.skipped, "skipped"],
-  ];
-  const rest = named.filter(([count]) => count > 0).map(([count, name]) => `, ${count} ${name}`);
+  const { succeeded: _first, ...others } = SITUATION_WORDS;
+  const rest = Object.entries(others).flatMap(([situation, word]) => {
+    const count = counts[situation as keyof Counts];
+    return count > 0 ? [`, ${count} ${word}`] : [];
+  });
   return `${counts.succeeded}/${counts.total} succeeded${rest.join("")}`;
 }

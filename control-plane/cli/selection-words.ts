@@ -8,8 +8,11 @@ export function describeSelection(selection: SelectionResource): string {
   const reasons = new Map<string, SelectionResource["excluded"]>();
   for (const device of selection.excluded)
     reasons.set(device.reason, [...(reasons.get(device.reason) ?? []), device]);
+  const release = releaseName(selection.release);
   return [
-    `${releaseName(selection.release)} would go to ${chosen} of ${selection.matched} matching devices:`,
+    selection.matched === 0
+      ? `${release} would go to nobody: the selector matches no device.`
+      : `${release} would go to ${chosen} of ${selection.matched} matching devices:`,
     ...selection.waves.map(({ number, devices, offline }) => {
       const names = devices.slice(0, 5).map(({ name, site }) => `${site}/${name}`);
       const more = devices.length > names.length ? ` and ${devices.length - names.length} more` : "";

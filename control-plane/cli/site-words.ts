@@ -1,11 +1,15 @@
+import type { FreezeResource } from "../api/schemas/freezes.ts";
 import type { SiteResource } from "../api/schemas/targeting.ts";
 import { printWindow } from "../fleet/maintenance-window.ts";
 import { labelsText } from "./device-words.ts";
+import { freezesAt } from "./hold-words.ts";
 import { printable, type Style } from "./terminal.ts";
 
 /** The site in lines for people; what comes from the sites above is marked. */
 export function describeSite(
   { site, devices, revoked, liveness, settings, effective }: SiteResource,
+  freezes: readonly FreezeResource[],
+  now: number,
   paint: (style: Style, text: string) => string,
 ): string {
   const from = (own: unknown, stated: boolean) =>
@@ -15,7 +19,9 @@ export function describeSite(
   const rows: [string, string][] = [
     [
       "devices",
-      `${devices}: ${liveness.online} online, ${liveness.late} late, ${liveness.offline} offline, ${liveness.flapping} flapping${revoked > 0 ? `; ${revoked} revoked` : ""}`,
+      devices + revoked === 0
+        ? "none is at this site or below it yet"
+        : `${devices}: ${liveness.online} online, ${liveness.late} late, ${liveness.offline} offline, ${liveness.flapping} flapping${revoked > 0 ? `; ${revoked} revoked` : ""}`,
     ],
     ["labels", labelsText(settings.labels)],
     ["inherits", labelsText(Object.fromEntries(inherited))],
@@ -32,6 +38,7 @@ export function describeSite(
         ? `any time${settings.windows === null ? " (nobody stated one)" : ""}`
         : `${windows.map(printWindow).join("; ")}${from(settings.windows, true)}`,
     ],
+    ...freezesAt(freezes, site, now).map((freeze): [string, string] => ["freeze", freeze]),
   ];
   return [
     paint("bold", printable(site)),

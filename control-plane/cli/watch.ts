@@ -7,6 +7,7 @@ import type { Output } from "./output.ts";
 import { describeRollout } from "./rollout-status.ts";
 import { isOver } from "./rollout-words.ts";
 import { printable } from "./terminal.ts";
+import { timestamp } from "./words.ts";
 
 const INTERVAL_MS = 500;
 /** A control plane that restarts is waited for, in questions without an answer. */
@@ -33,9 +34,7 @@ export async function watchRollout(
   for (;;) {
     const { rollout, events } = await ask(client, id, seen);
     seen = events.at(-1)?.seq ?? seen;
-    const told = events.map(
-      ({ at, sentence }) => `${new Date(at).toISOString().slice(11, 19)}  ${printable(sentence)}`,
-    );
+    const told = events.map(({ at, sentence }) => `${timestamp(at)}  ${printable(sentence)}`);
     const now = output.terminal.now();
     const over = isOver(rollout.state) || now >= deadline;
     if (area) area.draw(told, over ? [] : describeRollout(rollout, now, output.paint));

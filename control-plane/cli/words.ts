@@ -14,6 +14,10 @@ export function duration(millis: number): string {
   return `${Math.round(length / divisor)} ${unit}`;
 }
 
+/** A moment as people write it, in UTC to the second. */
+export const timestamp = (millis: number): string =>
+  `${new Date(millis).toISOString().slice(0, 19).replace("T", " ")}Z`;
+
 /** How long ago, or how far ahead, a moment is. */
 export function ago(moment: number | null | undefined, now: number): string {
   if (moment === null || moment === undefined) return "never";

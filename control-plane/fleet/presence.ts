@@ -88,6 +88,11 @@ export class Presence {
     return presence;
   }
 
+  /** Since when this control plane listens, and until when the one before it did. */
+  get listening(): ListeningTimes {
+    return this.#hearing.listening;
+  }
+
   /** Makes a device known; one that is known already keeps what was heard of it. */
   add(device: string, site: string, known: KnownBefore = {}): void {
     if (!this.#entries.has(device)) this.#entries.set(device, new DevicePresence(this.#hearing, site, known));

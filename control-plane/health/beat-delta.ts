@@ -33,11 +33,12 @@ export function addInference(sums: Sums, entry: InferenceCounters): void {
   sums[AT.servingMs]! += entry.servingMs;
   sums[AT.crashes]! += entry.crashes;
   sums[AT.inferences]! += entry.inferences;
-  sums[AT.failures]! += entry.failures;
-  sums[AT.fallbacks]! += entry.fallbacks;
+  // A share over 100 % would be no measurement, whoever sent it.
+  sums[AT.failures]! += Math.min(entry.failures, entry.inferences);
+  sums[AT.fallbacks]! += Math.min(entry.fallbacks, entry.inferences);
   if (entry.shadow) {
     sums[AT.shadowCompared]! += entry.shadow.compared;
-    sums[AT.shadowAgreed]! += entry.shadow.agreed;
+    sums[AT.shadowAgreed]! += Math.min(entry.shadow.agreed, entry.shadow.compared);
   }
   addHistogram(sums, LATENCY_AT, LATENCY_EDGES_MS, entry.latency);
   addHistogram(sums, CONFIDENCE_AT, CONFIDENCE_EDGES, entry.confidence);
@@ -47,7 +48,7 @@ export function addInference(sums: Sums, entry: InferenceCounters): void {
 export function addAgent(sums: Sums, { agent, health }: Pick<Heartbeat, "agent" | "health">): void {
   sums[AT.heartbeats]! += 1;
   sums[AT.operationalMs]! += agent.operationalMs;
-  sums[AT.connectedMs]! += agent.connectedMs;
+  sums[AT.connectedMs]! += Math.min(agent.connectedMs, agent.operationalMs);
   sums[AT.syncSucceeded]! += agent.syncSucceeded;
   sums[AT.syncFailed]! += agent.syncFailed;
   for (const [index, { name }] of VITALS.entries()) {

@@ -2,13 +2,11 @@ import { setImmediate as breathe } from "node:timers/promises";
 import type { Directory } from "../fleet/directory.ts";
 import type { FleetDevice } from "../fleet/fleet-device.ts";
 import type { Stores } from "../storage/database.ts";
-import type { DeviceHealth, HealthWindow } from "./device-health.ts";
-import type { DeviceRecord } from "./device-record.ts";
-import { p95Of } from "./figures.ts";
+import type { DeviceHealth } from "./device-health.ts";
 import type { HeartbeatLedger } from "./ledger.ts";
-import { Outlook } from "./outlook.ts";
+import { type DeviceOutlook, Outlook } from "./outlook.ts";
 import { scoreOf } from "./score.ts";
-import { AT, mergePlainSums, noSums } from "./sums.ts";
+import { windowOf } from "./window.ts";
 
 /** Devices scored before others get their turn: a millisecond or two. */
 const SLICE = 250;
@@ -17,6 +15,7 @@ const SLICE = 250;
 export interface ScoredDevice {
   device: FleetDevice;
   health: DeviceHealth;
+  outlook: DeviceOutlook;
 }
 
 /** The whole fleet as of one moment: active devices only. */
@@ -74,7 +73,10 @@ export class HealthBook {
     const devices: ScoredDevice[] = [];
     let count = 0;
     for (const device of [...this.#directory.all()]) {
-      if (device.active) devices.push({ device, health: this.#assess(device, now) });
+      if (device.active) {
+        const outlook = this.#outlook.of(device.id);
+        devices.push({ device, health: this.#assess(device, now, outlook), outlook });
+      }
       count += 1;
       if (count % SLICE === 0) await breathe();
     }
@@ -82,10 +84,10 @@ export class HealthBook {
     return this.#fleet;
   }
 
-  #assess(device: FleetDevice, now: number): DeviceHealth {
+  #assess(device: FleetDevice, now: number, outlook = this.#outlook.of(device.id)): DeviceHealth {
     const record = this.#ledger.record(device.id);
     const newest = record?.newest ?? null;
-    const window = this.#windowOf(record);
+    const window = windowOf(record?.sums, this.#ledger.closedIsRecent);
     const vitals = newest?.health ?? null;
     const clockSkewMs = newest ? newest.at - newest.receivedAt : null;
     // Spreading one object into the other costs more here than all the rest.
@@ -97,48 +99,10 @@ export class HealthBook {
       liveness: device.liveness,
       lastSeenAt: device.lastSeenAt,
       reported: device.reported,
-      lostRecords: this.#outlook.lostRecords(device.id),
-      certificateExpiresAt: this.#outlook.certificateExpiresAt(device.id),
+      lostRecords: outlook.lostRecords,
+      certificateExpiresAt: outlook.certificateExpiresAt,
     });
     const at = newest?.receivedAt ?? null;
     return { device: device.id, at, vitals, window, clockSkewMs, score, reasons };
   }
-
-  #windowOf(record: DeviceRecord | undefined): HealthWindow {
-    if (!record) return NOTHING_HEARD;
-    window.fill(0);
-    const { open, closed, filled } = record.sums;
-    if (this.#ledger.closedIsRecent && filled.closed) mergePlainSums(window, closed);
-    if (filled.open) mergePlainSums(window, open);
-    return {
-      heartbeats: window[AT.heartbeats]!,
-      operationalMs: window[AT.operationalMs]!,
-      connectedMs: window[AT.connectedMs]!,
-      syncSucceeded: window[AT.syncSucceeded]!,
-      syncFailed: window[AT.syncFailed]!,
-      servingMs: window[AT.servingMs]!,
-      crashes: window[AT.crashes]!,
-      inferences: window[AT.inferences]!,
-      failures: window[AT.failures]!,
-      fallbacks: window[AT.fallbacks]!,
-      p95Ms: p95Of(window),
-    };
-  }
 }
-
-const NOTHING_HEARD: HealthWindow = {
-  heartbeats: 0,
-  operationalMs: 0,
-  connectedMs: 0,
-  syncSucceeded: 0,
-  syncFailed: 0,
-  servingMs: 0,
-  crashes: 0,
-  inferences: 0,
-  failures: 0,
-  fallbacks: 0,
-  p95Ms: null,
-};
-
-/** Used for one device after the other. */
-const window = noSums();

@@ -1,6 +1,6 @@
 import type { Era } from "./accumulator.ts";
 import type { DeviceRecord } from "./device-record.ts";
-import type { Group } from "./groups.ts";
+import type { Groups } from "./groups.ts";
 import type { Rollup, RollupStore } from "./rollup-store.ts";
 import type { Scopes } from "./scopes.ts";
 import { mergeSums, type Sums } from "./sums.ts";
@@ -18,7 +18,7 @@ export interface Closing {
 
 export interface ClosingParts {
   devices: Iterable<DeviceRecord>;
-  groups: Iterable<Group>;
+  groups: Groups;
   scopes: Scopes;
   rollups: RollupStore;
   /** The open bucket, and the era that it began. */
@@ -42,16 +42,17 @@ export function* bucketWrites(
     const scope = () => scopes.idOf("device", device);
     if (sums.filled.closed) {
       yield put("device_5m", bucket, sums.closed, scope, again.bucket);
-      yield () => rollups.putState(device, record.toState(open));
+      yield () => rollups.putState(device, record.toState(bucket, open));
     }
     if (hour !== undefined && sums.filled.closedHour)
       yield put("device_1h", hour, sums.closedHour, scope, again.hour);
   }
-  for (const group of groups) {
+  for (const group of groups.all()) {
     const sums = group.sums.follow(era);
     const scope = () => scopes.idOf(group.kind, group.name);
     if (sums.filled.closed) yield put("group_5m", bucket, sums.closed, scope, again.bucket);
     if (hour !== undefined && sums.filled.closedHour)
       yield put("group_1h", hour, sums.closedHour, scope, again.hour);
+    groups.forgetIdle(group);
   }
 }

@@ -2,6 +2,10 @@ import type { Heartbeat } from "@muster/shared/protocol/messages";
 import { type Static, Type } from "typebox";
 
 const HOUR_MS = 3_600_000;
+/** Releases of one device told apart within an hour; it switches between two at most, unless it makes them up. */
+const MOST_RELEASES = 16;
+/** Stands for models without a release, and for releases beyond the limit. */
+const NO_RELEASE = "";
 
 const Part = Type.Object({ ms: Type.Number(), crashes: Type.Number() });
 type Part = Static<typeof Part>;
@@ -11,7 +15,7 @@ export const CrashHour = Type.Object({
   /** Which hour: hours since the epoch. */
   hour: Type.Number(),
   operational: Part,
-  /** By release digest; the empty text stands for models without a release. */
+  /** By release digest; the empty text stands for models without one. */
   serving: Type.Record(Type.String(), Part),
 });
 export type CrashHour = Static<typeof CrashHour>;
@@ -50,11 +54,16 @@ export function voidTime(
   const crashes = inference.reduce((sum, entry) => sum + entry.crashes, 0);
   const operationalMs = voidOf(state.operational, agent.operationalMs, crashes);
   const servingMs = inference.map((entry) => {
-    const key = entry.release ?? "";
-    state.serving[key] ??= { ms: 0, crashes: 0 };
-    return voidOf(state.serving[key], entry.servingMs, entry.crashes);
+    const part = partOf(state, entry.release ?? NO_RELEASE);
+    return voidOf(part, entry.servingMs, entry.crashes);
   });
   return { operationalMs, servingMs };
+}
+
+function partOf({ serving }: CrashHour, release: string): Part {
+  const key = serving[release] || Object.keys(serving).length < MOST_RELEASES ? release : NO_RELEASE;
+  serving[key] ??= { ms: 0, crashes: 0 };
+  return serving[key];
 }
 
 function voidOf(part: Part, ms: number, crashes: number): number {

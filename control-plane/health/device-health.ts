@@ -9,6 +9,7 @@ export interface HealthWindow {
   syncSucceeded: number;
   syncFailed: number;
   servingMs: number;
+  /** Of a heartbeat that tells of a longer time only the part that falls to 10 minutes. */
   crashes: number;
   inferences: number;
   failures: number;

@@ -22,6 +22,9 @@ export type Newest = Static<typeof Newest>;
 const State = Type.Object({
   marks: Type.Array(Type.Tuple([Type.String(), Type.Number()])),
   newest: Nullable(Newest),
+  /** The closed bucket that it was stored with, and the crash hour before and after the heartbeats of that bucket. */
+  bucket: Type.Number(),
+  before: CrashHour,
   crashHour: CrashHour,
 });
 
@@ -32,10 +35,14 @@ export class DeviceRecord {
   marks: SessionMarks = [];
   newest: Newest | null = null;
   crashHour: CrashHour;
-  /** As it was when this bucket opened: what is stored with closed sums must not know of more than they do. */
-  #before: { bucket: number; crashHour: CrashHour } | undefined;
-  /** Groups that it counts for, and of which place they are. */
-  groups: { place: object | undefined; groups: readonly Group[] } = { place: undefined, groups: [] };
+  /** The crash hour as it was when the open bucket and the one before it opened, the older first. */
+  #starts: { bucket: number; crashHour: CrashHour }[] = [];
+  /** Groups that it counts for, of which place they are, and of which version of all groups. */
+  groups: { place: object | undefined; version: number; groups: readonly Group[] } = {
+    place: undefined,
+    version: -1,
+    groups: [],
+  };
 
   constructor(device: string, now: number) {
     this.device = device;
@@ -44,24 +51,42 @@ export class DeviceRecord {
 
   /** The crash hour that a heartbeat of this bucket counts into. */
   crashHourIn(bucket: number): CrashHour {
-    if (this.#before?.bucket !== bucket) this.#before = { bucket, crashHour: copyCrashHour(this.crashHour) };
+    if (this.#starts.at(-1)?.bucket !== bucket)
+      this.#starts = [...this.#starts.slice(-1), { bucket, crashHour: copyCrashHour(this.crashHour) }];
     const fresh = newCrashHour(bucket);
     if (this.crashHour.hour !== fresh.hour) this.crashHour = fresh;
     return this.crashHour;
   }
 
-  /** JSON of what cannot be had from sums. @param open the open bucket, of which it must not tell */
-  toState(open: number): string {
+  /**
+   * JSON of what cannot be had from sums.
+   * @param closed the bucket that is being stored
+   * @param open the open bucket, of which it must not tell
+   */
+  toState(closed: number, open: number): string {
     const { marks, newest } = this;
-    const crashHour = this.#before?.bucket === open ? this.#before.crashHour : this.crashHour;
-    return JSON.stringify({ marks, newest, crashHour });
+    const crashHour = this.#startOf(open) ?? this.crashHour;
+    return JSON.stringify({
+      marks,
+      newest,
+      bucket: closed,
+      before: this.#startOf(closed) ?? crashHour,
+      crashHour,
+    });
   }
 
-  /** @throws MusterError `storage.broken` */
-  takeState(text: string): void {
-    const { marks, newest, crashHour } = parseJson(State, text, "storage.broken");
+  /**
+   * @param whole the latest bucket that was stored as a whole: heartbeats of a later one are counted again
+   * @throws MusterError `storage.broken`
+   */
+  takeState(text: string, whole: number): void {
+    const { marks, newest, bucket, before, crashHour } = parseJson(State, text, "storage.broken");
     this.marks = marks;
     this.newest = newest;
-    this.crashHour = crashHour;
+    this.crashHour = bucket > whole ? before : crashHour;
+  }
+
+  #startOf(bucket: number): CrashHour | undefined {
+    return this.#starts.find((start) => start.bucket === bucket)?.crashHour;
   }
 }

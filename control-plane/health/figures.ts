@@ -1,4 +1,5 @@
 import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import { quantile } from "@muster/shared/stats/histogram";
 import {
   AT,
   CONFIDENCE_AT,
@@ -73,10 +74,7 @@ export function figuresOf(sums: Sums): Figures {
 export const p95Of = (sums: Sums): number | null =>
   quantiles(sums, LATENCY_AT, LATENCY_BINS, LATENCY_EDGES_MS, [0.95])?.[0] ?? null;
 
-/**
- * Values below which the shares lie, taken as evenly spread within their bin. The first bin begins at 0; the last one
- * is open, so that its lower edge stands for all in it. @returns null for an empty histogram
- */
+/** Values below which the shares lie; null for an empty histogram. */
 function quantiles(
   sums: Sums,
   at: number,
@@ -84,22 +82,9 @@ function quantiles(
   edges: readonly number[],
   shares: readonly number[],
 ): number[] | null {
-  let total = 0;
-  for (let bin = 0; bin < bins; bin += 1) total += sums[at + bin]!;
-  if (total === 0) return null;
-  return shares.map((q) => {
-    let under = 0;
-    for (let bin = 0; bin < bins; bin += 1) {
-      const count = sums[at + bin]!;
-      if (count > 0 && under + count >= q * total) {
-        const low = bin === 0 ? 0 : edges[bin - 1]!;
-        const high = edges[bin] ?? low;
-        return low + ((high - low) * Math.max(q * total - under, 0)) / count;
-      }
-      under += count;
-    }
-    return edges.at(-1)!;
-  });
+  const counts = sums.subarray(at, at + bins);
+  const values = shares.flatMap((share) => quantile(edges, counts, share)?.value ?? []);
+  return values.length > 0 ? values : null;
 }
 
 function vitalsOf(sums: Sums): Figures["vitals"] {

@@ -24,7 +24,8 @@ type InferenceRow = [
 
 interface HeartbeatRow {
   row: number;
-  device: string;
+  /** Number of its scope. */
+  device: number;
   session: string;
   seq: number;
   at: number;
@@ -63,7 +64,7 @@ export class HeartbeatRows {
     const { health, agent } = beat;
     this.#insertInto(receivedAt).run(
       row,
-      device,
+      this.#scopes.idOf("device", device),
       beat.session,
       beat.seq,
       beat.at,
@@ -162,7 +163,7 @@ export class HeartbeatRows {
     });
     return {
       row: row.row,
-      device: row.device,
+      device: this.#scopes.byId(row.device)?.name ?? "",
       receivedAt: row.received_at,
       beat: {
         v: PROTOCOL_VERSION,

@@ -1,27 +1,20 @@
 import { setImmediate as breathe } from "node:timers/promises";
-import type { InferenceCounters } from "@muster/shared/protocol/messages";
 import type { Database } from "better-sqlite3";
 import type { HeartbeatEntry } from "../ingest/entries.ts";
 import type { FreshHeartbeat, HeartbeatBook } from "../ingest/heartbeat-observer.ts";
 import type { Stores } from "../storage/database.ts";
 import type { Accumulator, Era } from "./accumulator.ts";
-import { addAgent, addInference } from "./beat-delta.ts";
+import { BeatCounter, type CountingPorts } from "./beat-counter.ts";
 import { bucketWrites, type Closing } from "./bucket-writes.ts";
 import { BUCKET_MS, bucketOf, HOUR_MS, hourOf } from "./buckets.ts";
-import { voidTime } from "./crash-hours.ts";
 import { DeviceRecord } from "./device-record.ts";
-import { type Group, Groups, type Place } from "./groups.ts";
+import { type Group, Groups } from "./groups.ts";
 import { HeartbeatRows } from "./heartbeat-rows.ts";
 import { RollupStore } from "./rollup-store.ts";
 import { Scopes } from "./scopes.ts";
 import { isFresh, type SessionMarks, withMark } from "./sessions.ts";
-import { AT, noSums } from "./sums.ts";
 
-export interface LedgerPorts {
-  /** Undefined for a device that is not known. */
-  placeOf(device: string): Place | undefined;
-  /** Whether the fleet knows this release: only then it has figures of its own. */
-  isRelease(digest: string): boolean;
+export interface LedgerPorts extends CountingPorts {
   /** Milliseconds since the epoch. */
   now(): number;
 }
@@ -44,6 +37,7 @@ export class HeartbeatLedger implements HeartbeatBook {
   readonly #stores: Stores;
   readonly #ports: LedgerPorts;
   readonly #rows: HeartbeatRows;
+  readonly #counter: BeatCounter;
   readonly #devices = new Map<string, DeviceRecord>();
   #open: number;
   /** The bucket closed last, and the latest bucket and hour that were ever closed. */
@@ -68,7 +62,8 @@ export class HeartbeatLedger implements HeartbeatBook {
   private constructor(stores: Stores, ports: LedgerPorts) {
     this.#stores = stores;
     this.#ports = ports;
-    this.scopes = new Scopes(stores.telemetryRaw);
+    this.scopes = new Scopes(stores);
+    this.#counter = new BeatCounter(this.groups, ports);
     this.rollups = new RollupStore(stores.telemetryRaw);
     this.#rows = new HeartbeatRows(stores.telemetryRaw, this.scopes, (digest) => ports.isRelease(digest));
     this.#open = bucketOf(ports.now());
@@ -125,7 +120,6 @@ export class HeartbeatLedger implements HeartbeatBook {
 
   forgetTables(): void {
     this.#rows.forgetTables();
-    this.scopes.reload();
   }
 
   /** Closes the bucket when its time is over and writes it; call it every second or so. */
@@ -141,7 +135,8 @@ export class HeartbeatLedger implements HeartbeatBook {
     await this.#closingRun?.catch(() => undefined);
   }
 
-  #count({ device, beat, receivedAt, row }: FreshHeartbeat): void {
+  #count(fresh: FreshHeartbeat): void {
+    const { device, beat, receivedAt, row } = fresh;
     const record = this.#recordOf(device);
     this.#applied = Math.max(this.#applied, row);
     this.#nextRow = this.#applied + 1;
@@ -151,46 +146,7 @@ export class HeartbeatLedger implements HeartbeatBook {
       const { session, seq, at, uptimeSeconds, health } = beat;
       record.newest = { session, seq, receivedAt, at, uptimeSeconds, health };
     }
-    const voided = voidTime(record.crashHourIn(this.#open), beat);
-    whole.fill(0);
-    addAgent(whole, beat);
-    whole[AT.operationalVoidMs] = voided.operationalMs;
-    for (const [index, entry] of beat.inference.entries()) {
-      addInference(whole, entry);
-      whole[AT.servingVoidMs]! += voided.servingMs[index]!;
-    }
-    record.sums.follow(this.#era).add(whole);
-    for (const { sums } of this.#groupsOf(record)) sums.follow(this.#era).add(whole);
-    this.#countReleases(beat, voided.servingMs);
-  }
-
-  /** Box and agent count for the release that served last, inference for the one that did it. */
-  #countReleases(beat: FreshHeartbeat["beat"], voidMs: readonly number[]): void {
-    for (const [index, entry] of beat.inference.entries()) {
-      const group = this.#releaseGroup(entry);
-      if (!group) continue;
-      part.fill(0);
-      addInference(part, entry);
-      part[AT.servingVoidMs] = voidMs[index]!;
-      if (index === beat.inference.length - 1) {
-        addAgent(part, beat);
-        part[AT.operationalVoidMs] = whole[AT.operationalVoidMs]!;
-      }
-      group.sums.follow(this.#era).add(part);
-    }
-  }
-
-  #releaseGroup({ release }: InferenceCounters): Group | undefined {
-    if (release === null) return undefined;
-    const known = this.groups.known("release", release);
-    return known ?? (this.#ports.isRelease(release) ? this.groups.of("release", release) : undefined);
-  }
-
-  #groupsOf(record: DeviceRecord): readonly Group[] {
-    const place = this.#ports.placeOf(record.device);
-    if (record.groups.place !== place || record.groups.groups.length === 0)
-      record.groups = { place, groups: this.groups.at(place) };
-    return record.groups.groups;
+    this.#counter.count(record, fresh, this.#open, this.#era);
   }
 
   #recordOf(device: string): DeviceRecord {
@@ -231,38 +187,34 @@ export class HeartbeatLedger implements HeartbeatBook {
   async #write(closing: Closing): Promise<void> {
     const writes = bucketWrites(closing, {
       devices: this.#devices.values(),
-      groups: this.groups.all(),
+      groups: this.groups,
       scopes: this.scopes,
       rollups: this.rollups,
       open: this.#open,
       era: this.#era,
     });
     const { again, row } = closing;
-    try {
-      // Adding to rows is not to be repeated: all of it or nothing.
-      const chunk = again.bucket || again.hour ? Number.POSITIVE_INFINITY : WRITE_CHUNK;
-      for (let last = false; !last; ) {
-        await breathe();
-        await this.#stores.writeTelemetry(() => {
-          for (let count = 0; count < chunk; count += 1) {
-            const { value: write, done: end } = writes.next();
-            last = end === true;
-            if (last) break;
-            (write as () => void)();
-          }
-          if (last) this.rollups.setProgress({ row, ...this.#latest });
-        });
-      }
-    } catch (error) {
-      this.scopes.reload();
-      throw error;
+    // Adding to rows is not to be repeated: all of it or nothing.
+    const chunk = again.bucket || again.hour ? Number.POSITIVE_INFINITY : WRITE_CHUNK;
+    for (let last = false; !last; ) {
+      await breathe();
+      await this.#stores.writeTelemetry(() => {
+        for (let count = 0; count < chunk; count += 1) {
+          const { value: write, done: end } = writes.next();
+          last = end === true;
+          if (last) break;
+          (write as () => void)();
+        }
+        if (last) this.rollups.setProgress({ row, ...this.#latest });
+      });
     }
     this.#closing = undefined;
   }
 
   async #load(): Promise<void> {
-    for (const { device, state } of this.rollups.states()) this.#recordOf(device).takeState(state);
     const { progress } = this.rollups;
+    const whole = progress?.bucket ?? Number.NEGATIVE_INFINITY;
+    for (const { device, state } of this.rollups.states()) this.#recordOf(device).takeState(state, whole);
     if (progress) {
       this.#applied = progress.row;
       this.#closed = progress.bucket;
@@ -319,7 +271,3 @@ export class HeartbeatLedger implements HeartbeatBook {
     }
   }
 }
-
-/** Used by one heartbeat after the other. */
-const whole = noSums();
-const part = noSums();

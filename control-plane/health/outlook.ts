@@ -6,7 +6,15 @@ const LOST_MS = 3_600_000;
 /** How often certificates are looked at, milliseconds: they change once in weeks. */
 const CERTIFICATES_MS = 300_000;
 
-/** What the score of a device needs and only the databases know. */
+/** What is known of a device only by the databases. */
+export interface DeviceOutlook {
+  /** Records that it told as evicted within the last hour. */
+  lostRecords: number;
+  /** Milliseconds since the epoch; null where it was not looked at yet. */
+  certificateExpiresAt: number | null;
+}
+
+/** Looks at all devices at once. */
 export class Outlook {
   readonly #gaps: Statement<[number], { device: string; records: number }>;
   readonly #certificates: Statement<[], { id: string; certificate_expires_at: number }>;
@@ -30,13 +38,10 @@ export class Outlook {
     );
   }
 
-  /** Records that the device told as evicted within the last hour. */
-  lostRecords(device: string): number {
-    return this.#lost.get(device) ?? 0;
-  }
-
-  /** Null where it was not looked at yet. */
-  certificateExpiresAt(device: string): number | null {
-    return this.#expiries.get(device) ?? null;
+  of(device: string): DeviceOutlook {
+    return {
+      lostRecords: this.#lost.get(device) ?? 0,
+      certificateExpiresAt: this.#expiries.get(device) ?? null,
+    };
   }
 }

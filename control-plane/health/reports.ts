@@ -13,8 +13,10 @@ import { groupScore, type Tally, tallyOf } from "./tally.ts";
 
 /** Sites and devices named in a report: what is wrong first, on one screen. */
 const NAMED = 10;
-/** Sites reported before others get their turn. */
-const SLICE = 100;
+/** Devices counted, for one site or several, before others get their turn. */
+const SLICE = 2_000;
+/** What a site costs beside its devices, in devices. */
+const SITE_COST = 20;
 /** Hours of the figures of a report, besides the open one. */
 const DAY_HOURS = 24;
 /** A picture of the fleet older than this is taken anew before a report, milliseconds. */
@@ -177,9 +179,14 @@ export class HealthReports {
       }
     members.delete(FLEET);
     const lines: SiteLine[] = [];
+    let counted = 0;
     for (const site of [...members.keys()].sort()) {
-      lines.push(this.#siteLine(site, members.get(site)!));
-      if (lines.length % SLICE === 0) await breathe();
+      const at = members.get(site)!;
+      lines.push(this.#siteLine(site, at));
+      counted += at.length + SITE_COST;
+      if (counted < SLICE) continue;
+      counted = 0;
+      await breathe();
     }
     return lines;
   }
@@ -265,8 +272,17 @@ const lineOf = ({ device, health }: ScoredDevice): DeviceLine => ({
 });
 
 /** Those that lack something, the worst first. */
-const worstOf = (devices: readonly ScoredDevice[], count: number): ScoredDevice[] =>
-  devices
-    .filter(({ health }) => health.score < 100)
-    .sort((a, b) => a.health.score - b.health.score || (a.device.id < b.device.id ? -1 : 1))
-    .slice(0, count);
+function worstOf(devices: readonly ScoredDevice[], count: number): ScoredDevice[] {
+  const worst: ScoredDevice[] = [];
+  for (const each of devices) {
+    if (each.health.score >= 100) continue;
+    const place = worst.findIndex((other) => isWorse(each, other));
+    if (place >= 0) worst.splice(place, 0, each);
+    else if (worst.length < count) worst.push(each);
+    if (worst.length > count) worst.pop();
+  }
+  return worst;
+}
+
+const isWorse = (a: ScoredDevice, b: ScoredDevice): boolean =>
+  a.health.score < b.health.score || (a.health.score === b.health.score && a.device.id < b.device.id);

@@ -6,6 +6,16 @@ import { decodeSums, encodeSums } from "./sums-codec.ts";
 export const ROLLUPS = ["device_5m", "device_1h", "group_5m", "group_1h"] as const;
 export type Rollup = (typeof ROLLUPS)[number];
 
+const DAY_MS = 86_400_000;
+
+/** How long sums are kept, milliseconds. */
+export const ROLLUP_KEPT_MS: Record<Rollup, number> = {
+  device_5m: 2 * DAY_MS,
+  device_1h: 30 * DAY_MS,
+  group_5m: 30 * DAY_MS,
+  group_1h: 400 * DAY_MS,
+};
+
 /** Up to where all is in the sums: the newest heartbeat, and the latest bucket and hour that are whole. */
 export interface Progress {
   row: number;

@@ -2,6 +2,7 @@ import { setImmediate as breathe } from "node:timers/promises";
 import type { Accumulator } from "./accumulator.ts";
 import { BUCKET_MS, HOUR_MS, hourOf } from "./buckets.ts";
 import type { HeartbeatLedger } from "./ledger.ts";
+import { ROLLUP_KEPT_MS, type Rollup } from "./rollup-store.ts";
 import type { Scope } from "./scopes.ts";
 import { mergeSums, noSums, type Sums } from "./sums.ts";
 
@@ -68,7 +69,11 @@ export class ScopeSums {
     const unit = stepMs % HOUR_MS === 0 ? HOUR_MS : BUCKET_MS;
     const points = new Map<number, Sums>();
     let read = 0;
-    for (let at = from - (from % unit); at < to; at += unit) {
+    // Nothing is stored beyond: a series over centuries is none to look for.
+    const kept = ROLLUP_KEPT_MS[rollupOf(scope, unit)];
+    const { openBucket } = this.#ledger;
+    const end = Math.min(to, openBucket + kept);
+    for (let at = Math.max(from - (from % unit), hourOf(openBucket - kept)); at < end; at += unit) {
       const found = this.#at(scope, at, unit);
       read += 1;
       if (read % SLICE === 0) await breathe();
@@ -98,13 +103,15 @@ export class ScopeSums {
       return sums;
     }
     const id = scopes.known(scope.kind, scope.name);
-    const level = scope.kind === "device" ? "device" : "group";
-    return id === undefined
-      ? undefined
-      : rollups.get(unit === BUCKET_MS ? `${level}_5m` : `${level}_1h`, at, id);
+    return id === undefined ? undefined : rollups.get(rollupOf(scope, unit), at, id);
   }
 
   #accumulator({ kind, name }: Scope): Accumulator | undefined {
     return kind === "device" ? this.#ledger.record(name)?.sums : this.#ledger.group(kind, name);
   }
+}
+
+function rollupOf({ kind }: Scope, unit: number): Rollup {
+  const level = kind === "device" ? "device" : "group";
+  return unit === BUCKET_MS ? `${level}_5m` : `${level}_1h`;
 }

@@ -1,4 +1,5 @@
-import type { Database, Statement } from "better-sqlite3";
+import type { Statement } from "better-sqlite3";
+import type { Stores } from "../storage/database.ts";
 
 /** What figures are kept of. A site stands for everything below its path; the fleet is the site with no name. */
 export type ScopeKind = "device" | "site" | "class" | "release";
@@ -11,19 +12,21 @@ export interface Scope {
 /** Numbers that stand for scopes in telemetry.db. `idOf` belongs inside a transaction. */
 export class Scopes {
   readonly #insert: Statement<[string, string], number>;
-  readonly #all: Statement<[], Scope & { id: number }>;
   readonly #ids = new Map<string, number>();
   readonly #names = new Map<number, Scope>();
+  /** Made by the transaction of now: gone again if it is rolled back. */
+  #made: { key: string; id: number }[] = [];
 
-  constructor(db: Database) {
+  constructor({ telemetryRaw: db, onTelemetryWritten }: Pick<Stores, "telemetryRaw" | "onTelemetryWritten">) {
     this.#insert = db
       .prepare<[string, string], number>(
         `INSERT INTO health_scopes (kind, name) VALUES (?, ?)
          ON CONFLICT (kind, name) DO UPDATE SET name = excluded.name RETURNING id`,
       )
       .pluck();
-    this.#all = db.prepare("SELECT id, kind, name FROM health_scopes");
-    this.reload();
+    const all = db.prepare<[], Scope & { id: number }>("SELECT id, kind, name FROM health_scopes");
+    for (const { id, kind, name } of all.iterate()) this.#keep(id, { kind, name });
+    onTelemetryWritten((committed) => this.#written(committed));
   }
 
   idOf(kind: ScopeKind, name: string): number {
@@ -31,8 +34,8 @@ export class Scopes {
     let id = this.#ids.get(key);
     if (id === undefined) {
       id = this.#insert.get(kind, name)!;
-      this.#ids.set(key, id);
-      this.#names.set(id, { kind, name });
+      this.#keep(id, { kind, name });
+      this.#made.push({ key, id });
     }
     return id;
   }
@@ -46,13 +49,18 @@ export class Scopes {
     return this.#names.get(id);
   }
 
-  /** A transaction that made numbers may have been rolled back: only what is stored counts. */
-  reload(): void {
-    this.#ids.clear();
-    this.#names.clear();
-    for (const { id, kind, name } of this.#all.all()) {
-      this.#ids.set(`${kind}:${name}`, id);
-      this.#names.set(id, { kind, name });
-    }
+  #keep(id: number, scope: Scope): void {
+    this.#ids.set(`${scope.kind}:${scope.name}`, id);
+    this.#names.set(id, scope);
+  }
+
+  /** A number that was rolled back is given to another scope. */
+  #written(committed: boolean): void {
+    if (!committed)
+      for (const { key, id } of this.#made) {
+        this.#ids.delete(key);
+        this.#names.delete(id);
+      }
+    if (this.#made.length > 0) this.#made = [];
   }
 }

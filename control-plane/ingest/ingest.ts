@@ -257,7 +257,9 @@ export class Ingest {
     } catch (error) {
       this.#failed(error);
       for (const state of states) if (!this.#states.has(state.device)) this.#states.set(state.device, state);
-      if (isMusterError(error, "storage.full")) return this.#refuseAll(entries);
+      // Each of them would fail alike, and hold up the event loop.
+      if (isMusterError(error, "storage.full") || isMusterError(error, "storage.broken"))
+        return this.#refuseAll(entries);
     }
     // One entry that the database does not take must not take the others with it.
     for (const entry of entries)

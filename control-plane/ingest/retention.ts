@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "better-sqlite3";
-import { ROLLUPS, type Rollup, RollupStore } from "../health/rollup-store.ts";
+import { ROLLUP_KEPT_MS, ROLLUPS, RollupStore } from "../health/rollup-store.ts";
 import type { Stores } from "../storage/database.ts";
 import { type DayTable, oldDayTables } from "../storage/day-tables.ts";
 
@@ -13,14 +13,6 @@ export interface RetentionSettings {
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-
-/** How long sums are kept, milliseconds. */
-const ROLLUP_MS: Record<Rollup, number> = {
-  device_5m: 2 * DAY_MS,
-  device_1h: 30 * DAY_MS,
-  group_5m: 30 * DAY_MS,
-  group_1h: 400 * DAY_MS,
-};
 
 /** Outboxes remembered for each device; a device has a new one only after it lost its disk. */
 const OUTBOXES_PER_DEVICE = 8;
@@ -87,7 +79,7 @@ export async function applyRetention(
   await until((db) => deleteSome(db, "gaps", "device, outbox, seq", "WHERE received_at < ?", now - resultMs));
   const rollups = new RollupStore(stores.telemetryRaw);
   for (const rollup of ROLLUPS)
-    await until(() => rollups.prune(rollup, now - ROLLUP_MS[rollup], ROWS_AT_ONCE));
+    await until(() => rollups.prune(rollup, now - ROLLUP_KEPT_MS[rollup], ROWS_AT_ONCE));
   const { telemetryRaw: db } = stores;
   const old = [
     ...oldDayTables(db, "results", now, resultMs).map((name) => ({ name, key: KEYS.results })),

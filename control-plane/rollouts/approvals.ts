@@ -5,7 +5,7 @@ import type { RolloutEvent } from "./decide/types.ts";
 import type { Actor, RolloutProgress } from "./model.ts";
 import { progressOfRow } from "./store.ts";
 import type { ApprovalView } from "./views.ts";
-import { counted } from "./words.ts";
+import { closed, counted } from "./words.ts";
 
 type Change = { progress: RolloutProgress; event: RolloutEvent };
 type Decision = RolloutApprovalsTable["decision"];
@@ -61,7 +61,7 @@ export function deny(
   if (decisionOf(db, row.id, actor) === "denied") return undefined;
   requireAwaiting(row, "deny");
   note(db, row.id, actor, "denied", reason, now);
-  const sentence = `${actor.name} denied the rollout: ${reason}.`;
+  const sentence = closed(`${actor.name} denied the rollout: ${reason}`);
   return {
     progress: { ...progressOfRow(row), state: "aborted", reason: sentence, endedAt: now },
     event: { kind: "denied", sentence, numbers: {} },

@@ -1,9 +1,7 @@
 import type { Kysely } from "kysely";
 import type { ControlTables } from "../storage/tables/index.ts";
+import { ACTIVE_STATES } from "./model.ts";
 import type { RolloutPlan } from "./plan.ts";
-
-/** States in which a rollout has a claim on its devices. */
-const ACTIVE_STATES = ["running", "paused", "aborting", "reverting"] as const;
 
 /** The rollout that has a device, and the priority by which it holds it. */
 export interface Claim {

@@ -16,6 +16,7 @@ import { Lease } from "./lease.ts";
 import type { LoadedRollout } from "./loaded.ts";
 import { ACTIVE_STATES, OPEN_STATUSES, STRAGGLER_STATUSES } from "./model.ts";
 import type { Outlook } from "./outlook.ts";
+import { Past } from "./past.ts";
 import { byRank } from "./rivals.ts";
 import { RolloutShelf } from "./shelf.ts";
 import type { Starter } from "./starting.ts";
@@ -49,7 +50,10 @@ export interface EngineSettings {
 }
 
 /** A directive costs a fifth of a millisecond in its transaction, which everything else waits for. */
-const DEFAULT_LIMITS: DecisionLimits = { instructions: 100, changes: 500, tickMs: 1_000 };
+const DEFAULT_LIMITS: DecisionLimits = { instructions: 50, changes: 500, tickMs: 1_000 };
+
+/** How old the liveness may be on which a decision of a long tick rests. */
+const LIVENESS_MS = 500;
 
 const listed = (values: readonly string[]): string => values.map((value) => `'${value}'`).join();
 const HAS = (statuses: readonly string[]): string =>
@@ -76,6 +80,7 @@ export class Engine {
   readonly #lease: Lease;
   readonly #shelf: RolloutShelf;
   #scheduled: RolloutsTable[] = [];
+  #round = 0;
   #writer: { db: Database; writer: RolloutWriter } | undefined;
 
   constructor(settings: EngineSettings) {
@@ -103,11 +108,15 @@ export class Engine {
   /** Takes the lease where there is anything to do and brings the copies up to date; false where there is nothing. */
   async open(): Promise<boolean> {
     const { stores, clock, outlook } = this.#settings;
+    this.#round += 1;
     const rows = await stores.writeControl((db) => {
       const due = db.prepare<[], RolloutsTable>(DUE);
       // The lease may stop clocks, which makes new revisions.
-      return due.all().length > 0 && this.#hold(db, clock()) ? due.all() : [];
+      if (due.all().length === 0) return [];
+      return this.#hold(db, clock()) ? due.all() : undefined;
     });
+    // Who decides now also keeps what devices measure: it is not ours to forget.
+    if (rows === undefined) return false;
     this.#scheduled = rows.filter(({ state }) => state === "scheduled");
     const open = rows.filter(({ state }) => state !== "scheduled");
     await this.#shelf.bringUpToDate(open);
@@ -165,7 +174,15 @@ export class Engine {
         this.#shelf.forget(id);
         return NOTHING;
       }
-      const facts = new FleetFacts(directory, loaded, this.#shelf.all(), freezes, ledger.of(id));
+      const facts = new FleetFacts(
+        directory,
+        loaded,
+        this.#shelf.all(),
+        freezes,
+        ledger.of(id),
+        new Past(db),
+        loaded.liveness(this.#round, now, LIVENESS_MS),
+      );
       const decision = decide(loaded.rollout, facts, now, this.#limits);
       const { appraised, gateNow, held, more } = decision;
       const appraisedAt = appraised ? directory.revision : loaded.appraisedAt;
@@ -191,12 +208,16 @@ export class Engine {
   /** Issues anew, a limited number at a time, what its devices have not taken up for too long. */
   async renewDirectives(): Promise<Advance> {
     const { stores, directory, directives, clock } = this.#settings;
-    directory.refresh();
-    const due = [...directory.all()].filter((device) => directives.isDue(device));
-    if (due.length === 0) return NOTHING;
+    const dueNow = () => {
+      directory.refresh();
+      return [...directory.all()].filter((device) => directives.isDue(device));
+    };
+    if (dueNow().length === 0) return NOTHING;
     const { instructions } = this.#limits;
     return await stores.writeControl((db) => {
       if (!this.#hold(db, clock())) return NOTHING;
+      // Whoever held the lease before may have told a device something newer.
+      const due = dueNow();
       const issued: IssuedDirective[] = [];
       for (const { id, directive } of due.slice(0, instructions))
         if (directive) issued.push(directives.issue(db, id, directive));
@@ -215,7 +236,7 @@ export class Engine {
   #hold(db: Database, now: number): boolean {
     const tenure = this.#lease.hold(db, now);
     if (!tenure.held) return false;
-    if (tenure.lapsedMs > 0) stopClocks(db, tenure.lapsedMs, now);
+    if (tenure.lapsedMs !== 0) stopClocks(db, tenure.lapsedMs, now);
     return true;
   }
 

@@ -25,6 +25,11 @@ export function hasBegun(record: DeviceRecord, facts: DeviceFacts): boolean {
   );
 }
 
+/** True for a device that was told the release, has not ended with it, and would take it up when it comes back. */
+export const isLeftUnbegun = (record: DeviceRecord, facts: () => DeviceFacts): boolean =>
+  record.status === "retrying" ||
+  (record.status === "failed" && record.outcome === "timed-out" && !hasBegun(record, facts()));
+
 /** True where time alone moves the device on, though nothing was heard of it. */
 export const isOverdue = ({ plan }: Rollout, record: DeviceRecord, now: number): boolean =>
   record.status === "told" && timeoutOf(record, plan.timeouts, now) !== undefined;
@@ -66,8 +71,9 @@ function appraiseTold(rollout: Rollout, record: DeviceRecord, facts: DeviceFacts
 
   const proven = provesRelease(manifest, release.digest, reported);
   const end = newestEnd(facts, told, release.digest);
-  // A device that ran the release before it was told has nothing to do, so there is no attempt to end.
-  const unchanged = record.previous?.digest === release.digest && (reported?.generation ?? 0) >= told;
+  // A device that ran the release before it was told (again) has nothing to do, so there is no attempt to end.
+  const ranIt = record.previous?.digest === release.digest || record.attempts > 1;
+  const unchanged = ranIt && (reported?.generation ?? 0) >= told && reported?.update === null;
   if (proven && (end ? end.outcome === "succeeded" : unchanged))
     return { ...record, status: "succeeded", outcome: "succeeded", failure: null, notBefore: null };
   if (record.status === "retrying") return record;

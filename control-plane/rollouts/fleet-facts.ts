@@ -6,8 +6,10 @@ import type { Facts, Places } from "./decide/types.ts";
 import type { Exposures } from "./exposure/exposures.ts";
 import type { LoadedRollout } from "./loaded.ts";
 import type { Attempt, DeviceFacts, DeviceRecord } from "./model.ts";
+import type { Past } from "./past.ts";
 import type { Rival } from "./rivals.ts";
 import { isDownloading } from "./timeouts.ts";
+import type { Installation } from "./way-back.ts";
 
 const UNKNOWN: DeviceFacts = {
   active: false,
@@ -26,7 +28,8 @@ export class FleetFacts implements Facts {
   readonly #directory: Directory;
   readonly #own: LoadedRollout;
   readonly #loaded: readonly LoadedRollout[];
-  readonly #online: boolean[] = [];
+  readonly #online: (boolean | undefined)[];
+  readonly #past: Past;
   #changed: Set<number> | undefined;
 
   constructor(
@@ -35,8 +38,12 @@ export class FleetFacts implements Facts {
     loaded: readonly LoadedRollout[],
     freezes: readonly Freeze[],
     exposures: Exposures,
+    past: Past,
+    online: (boolean | undefined)[],
   ) {
+    this.#online = online;
     this.exposures = exposures;
+    this.#past = past;
     this.#directory = directory;
     this.#own = own;
     this.#loaded = loaded;
@@ -60,6 +67,18 @@ export class FleetFacts implements Facts {
       reported,
       attempts: last ? [...attempts, last] : attempts,
     };
+  }
+
+  isQuarantined(digest: string, hardwareClass: string): boolean {
+    return this.#past.isQuarantined(digest, hardwareClass);
+  }
+
+  installations(device: string): Installation[] {
+    return this.#past.installations(device);
+  }
+
+  hasSentBack(rollout: string, device: string): boolean {
+    return this.#past.hasSentBack(rollout, device);
   }
 
   isOnline(place: number): boolean {
@@ -108,6 +127,7 @@ export class FleetFacts implements Facts {
       region: (path, depth) => places().region(path, depth),
       hardwareClass: (name) => places().hardwareClass(name),
       outstandingBytes: (site) => inFlight().outstanding.get(site) ?? 0,
+      whereIs: (record) => this.#directory.get(record.device) ?? record,
       isUnavailable: (id) => {
         const device = this.#directory.get(id);
         return !device || isUnavailable(device, inFlight().told);

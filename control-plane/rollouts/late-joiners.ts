@@ -1,9 +1,12 @@
 import type { Database } from "better-sqlite3";
 import type { Directory } from "../fleet/directory.ts";
+import type { RolloutsTable } from "../storage/tables/rollouts.ts";
 import type { RolloutEvent } from "./decide/types.ts";
 import type { LoadedRollout } from "./loaded.ts";
 import { memberWriter } from "./members.ts";
+import { quarantinedClasses } from "./past.ts";
 import { selectTargets } from "./selection.ts";
+import { noteMembers } from "./store.ts";
 import { counted, fitting } from "./words.ts";
 
 const INTERVAL_MS = 30_000;
@@ -11,8 +14,16 @@ const INTERVAL_MS = 30_000;
 const MOST_AT_ONCE = 500;
 
 /**
- * Takes in devices that began to match the selector since the start, as the plan says: into the last wave, or
- * held until an operator decides. Looks every 30 s, and only where the fleet has changed. Call it inside a
+ * The wave, counted from 0, in which late joiners are told: behind all others, so that every gate of the plan is
+ * met before. Those that come before it opens share it.
+ */
+function waveOfJoiners(open: number | null, highest: number, plannedWaves: number): number {
+  return highest >= plannedWaves && highest > (open ?? -1) ? highest : highest + 1;
+}
+
+/**
+ * Takes in devices that began to match the selector since the start, as the plan says: into a wave behind the
+ * last one, or held until an operator decides. Looks every 30 s, and only where the fleet has changed. Call it inside a
  * transaction of `db`; undefined where nobody joined.
  */
 export function takeInLateJoiners(
@@ -21,16 +32,12 @@ export function takeInLateJoiners(
   directory: Directory,
   now: number,
 ): RolloutEvent | undefined {
-  const { id, state, plan, release, manifest, devices } = loaded.rollout;
+  const { id, state, plan, release, manifest, devices, plannedWaves } = loaded.rollout;
   if (plan.lateJoiners === "exclude" || (state !== "running" && state !== "paused")) return undefined;
-  if (directory.revision === loaded.joinersRevision || now - loaded.joinersAt < INTERVAL_MS) return undefined;
+  if (directory.revision === loaded.joinersRevision || Math.abs(now - loaded.joinersAt) < INTERVAL_MS)
+    return undefined;
   loaded.joinersAt = now;
-  const quarantined = new Set(
-    db
-      .prepare<[string], string>("SELECT hardware_class FROM quarantines WHERE release = ?")
-      .pluck()
-      .all(release.digest),
-  );
+  const quarantined = quarantinedClasses(db, release.digest);
   const strangers = {
     requireGroups: () => {},
     *inOrder() {
@@ -42,10 +49,11 @@ export function takeInLateJoiners(
   if (joiners.length === targets.length) loaded.joinersRevision = directory.revision;
   if (joiners.length === 0) return undefined;
 
-  const wave = devices.reduce((highest, record) => Math.max(highest, record.wave), 0);
+  const highest = devices.reduce((most, record) => Math.max(most, record.wave), 0);
   const add = memberWriter(db, id, manifest);
   let position = devices.length;
   const held = plan.lateJoiners === "hold";
+  const wave = held ? plannedWaves - 1 : waveOfJoiners(loaded.rollout.wave, highest, plannedWaves);
   for (const device of joiners) {
     add({ device, wave, position, status: held ? "held" : "waiting" });
     position += 1;
@@ -57,4 +65,23 @@ export function takeInLateJoiners(
     sentence: `${counted(count, "device")} ${verb} since the start: ${held ? "held until an operator admits them" : `part of wave ${wave + 1}`}.`,
     numbers: { devices: count, wave: wave + 1 },
   };
+}
+
+/**
+ * Lets the late joiners that are held take part: behind all others, or, once the rollout has completed, as
+ * stragglers. Call it inside a transaction of `db`.
+ * @returns how many
+ */
+export function admitHeld(db: Database, row: RolloutsTable): number {
+  const highest = db
+    .prepare<[string], number>("SELECT max(wave) FROM rollout_devices WHERE rollout = ?")
+    .pluck()
+    .get(row.id);
+  const over = row.state === "completed" ? row.wave : null;
+  const wave = over ?? waveOfJoiners(row.wave, highest ?? 0, row.planned_waves ?? 1);
+  const { changes } = db
+    .prepare("UPDATE rollout_devices SET status = 'waiting', wave = ? WHERE rollout = ? AND status = 'held'")
+    .run(wave, row.id);
+  if (changes > 0) noteMembers(db, row.id);
+  return changes;
 }

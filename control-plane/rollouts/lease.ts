@@ -3,8 +3,14 @@ import type { LeasesTable } from "../storage/tables/rollouts.ts";
 
 const LEASE = "rollouts";
 
-/** Whether this process may decide, and for how long before this moment nobody could have, milliseconds. */
+/**
+ * Whether this process may decide, and for how long before this moment nobody could have, milliseconds; less than 0
+ * where the clock was put back by so much.
+ */
 export type Tenure = { held: false } | { held: true; lapsedMs: number };
+
+/** Clocks are corrected by less than this all the time. */
+const STEP_MS = 2_000;
 
 /**
  * The right to decide about rollouts, kept in the database that the decisions go to: whoever checks it inside the
@@ -31,9 +37,10 @@ export class Lease {
     }
     const own = row.holder === this.#holder;
     if (!own && row.expires_at > now) return { held: false };
-    const lapsedMs = Math.max(0, now - row.expires_at);
+    const putBackMs = row.renewed_at - now > STEP_MS ? row.renewed_at - now : 0;
+    const lapsedMs = putBackMs > 0 ? -putBackMs : Math.max(0, now - row.expires_at);
     // A renewal is a write to the disk: it is due when a third of the time is over.
-    if (!own || row.expires_at - now <= (this.#ttlMs * 2) / 3)
+    if (!own || putBackMs > 0 || row.expires_at - now <= (this.#ttlMs * 2) / 3)
       db.prepare(
         "UPDATE leases SET holder = ?, epoch = epoch + ?, renewed_at = ?, expires_at = ? WHERE name = ?",
       ).run(this.#holder, own ? 0 : 1, now, now + this.#ttlMs, LEASE);

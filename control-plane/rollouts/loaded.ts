@@ -22,6 +22,7 @@ export class LoadedRollout {
   #rollout: Rollout;
   #places: Map<string, number> | undefined;
   #handles: readonly (FleetDevice | undefined)[] | undefined;
+  #online: { round: number; at: number; list: (boolean | undefined)[] } | undefined;
   #members: { devices: Rollout["devices"]; wave: number; list: TrackedMember[] } | undefined;
 
   constructor(rollout: Rollout, row: Pick<RolloutsTable, "revision" | "members_revision">) {
@@ -34,9 +35,13 @@ export class LoadedRollout {
     return this.#rollout;
   }
 
-  /** Takes over what an operator changed; false where devices were changed too, and it has to be read anew. */
+  /**
+   * Takes over what an operator changed; false where it has to be read anew: devices were changed too, or one that
+   * had ended goes on, of which not every device was read or looked at.
+   */
   follow(row: RolloutsTable): boolean {
     if (row.members_revision !== this.#membersRevision) return false;
+    if (this.#rollout.endedAt !== null && row.ended_at === null) return false;
     if (row.revision !== this.revision) this.#rollout = { ...this.#rollout, ...progressOfRow(row) };
     this.revision = row.revision;
     return true;
@@ -44,6 +49,8 @@ export class LoadedRollout {
 
   /** The same rollout after a decision was stored: the same devices in the same order. */
   become(rollout: Rollout): void {
+    // Devices that had ended were not looked at since then.
+    if (this.#rollout.endedAt !== null && rollout.endedAt === null) this.appraisedAt = -1;
     if (rollout.devices !== this.#rollout.devices) this.#membersRevision += 1;
     this.#rollout = rollout;
     this.revision += 1;
@@ -78,6 +85,17 @@ export class LoadedRollout {
   handles(directory: Directory): readonly (FleetDevice | undefined)[] {
     this.#handles ??= this.#rollout.devices.map(({ device }) => directory.get(device));
     return this.#handles;
+  }
+
+  /**
+   * Liveness by place, filled by who asks. A rollout with much to do decides many times in a row: within `ms` what
+   * was found is not asked for again. `round` tells ticks apart.
+   */
+  liveness(round: number, now: number, ms: number): (boolean | undefined)[] {
+    const known = this.#online;
+    if (known?.round === round && Math.abs(now - known.at) < ms) return known.list;
+    this.#online = { round, at: now, list: [] };
+    return this.#online.list;
   }
 
   /** Whose evidence counts in the open wave; the same list as before where nothing has changed. */

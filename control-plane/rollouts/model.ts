@@ -3,7 +3,7 @@ import type { ReleaseManifest } from "@muster/shared/protocol/release";
 import type { ReportedState, UpdatePhase } from "@muster/shared/protocol/state";
 import type { RolloutDeviceStatus, RolloutState } from "../storage/tables/rollouts.ts";
 import type { PaceState } from "./admission/pace.ts";
-import type { GateView } from "./gate/judge.ts";
+import type { GateView } from "./gate/views.ts";
 import type { Wagers } from "./gate/wagers.ts";
 import type { RolloutPlan } from "./plan.ts";
 
@@ -75,6 +75,8 @@ export interface Rollout extends RolloutProgress {
   manifest: ReleaseManifest;
   plan: RolloutPlan;
   startedAt: number | null;
+  /** Waves of the plan; those behind them are of late joiners. */
+  plannedWaves: number;
   /** In the order in which they are told. */
   devices: readonly DeviceRecord[];
 }

@@ -1,5 +1,5 @@
 import type { HoldReason } from "./admission/admit.ts";
-import type { GateView } from "./gate/judge.ts";
+import type { GateView } from "./gate/views.ts";
 
 /** What the last tick of this process saw of a rollout; it is shown and decides nothing. */
 export interface Prospect {

@@ -125,7 +125,7 @@ export const RolloutPlanInput = Type.Object(
     description: Type.Optional(Type.String({ maxLength: 500 })),
     /** Which devices; empty for all. Syntax in `fleet/selector.ts`. */
     selector: Type.Optional(SelectorText),
-    /** Devices that begin to match after the start: part of the last wave, kept for an operator, or left out. */
+    /** Devices that begin to match after the start: a wave behind the last, kept for an operator, or left out. */
     lateJoiners: Type.Optional(literal("include", "hold", "exclude")),
     waves: Type.Optional(Type.Array(WavePlan, { maxItems: 32 })),
     /** `spread` takes a device of each site and hardware class in turn; `random` does not look at either. */

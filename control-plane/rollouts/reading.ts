@@ -4,17 +4,19 @@ import type { Kysely } from "kysely";
 import type { Directory } from "../fleet/directory.ts";
 import type { Stores } from "../storage/database.ts";
 import type { ControlTables } from "../storage/tables/index.ts";
-import type { RolloutsTable } from "../storage/tables/rollouts.ts";
+import type { RolloutDevicesTable, RolloutsTable } from "../storage/tables/rollouts.ts";
 import { approvalsOf } from "./approvals.ts";
 import { situationOf } from "./counts.ts";
 import { type Counted, readCounts } from "./device-counts.ts";
-import type { GateView } from "./gate/judge.ts";
+import type { GateView } from "./gate/views.ts";
 import type { Actor } from "./model.ts";
 import type { Prospect } from "./outlook.ts";
 import { parsed, planOf, releaseOf } from "./store.ts";
 import type {
+  DeviceRolloutView,
   HeldCounts,
   RolloutDevicePage,
+  RolloutDeviceView,
   RolloutEventView,
   RolloutPage,
   RolloutSummary,
@@ -31,6 +33,8 @@ export interface PageQuery {
 const ROLLOUTS_PAGE = 50;
 const DEVICES_PAGE = 1_000;
 const EVENTS_PAGE = 1_000;
+/** Rollouts that are told of one device. */
+const ROLLOUTS_OF_DEVICE = 20;
 
 function summaryOf(row: RolloutsTable, { waves, all }: Counted): RolloutSummary {
   const plan = planOf(row);
@@ -110,8 +114,9 @@ export async function readView(
 }
 
 function waveState({ wave: open, state }: RolloutsTable, wave: number): WaveView["state"] {
-  if (open === null || wave > open) return "waiting";
-  if (wave < open || state === "completed") return "passed";
+  const goesOn = state === "running" || state === "paused" || state === "completed";
+  if (wave > (open ?? -1)) return goesOn || open === null ? "waiting" : "stopped";
+  if (wave < (open ?? 0) || state === "completed") return "passed";
   return state === "running" || state === "paused" ? "open" : "stopped";
 }
 
@@ -147,7 +152,7 @@ export async function readDevices(
   db: Kysely<ControlTables>,
   { id, wave }: RolloutsTable,
   directory: Directory,
-  { held }: Prospect,
+  prospect: Prospect,
   { limit = DEVICES_PAGE, cursor }: PageQuery,
 ): Promise<RolloutDevicePage> {
   if (cursor !== undefined && !/^\d{1,9}$/.test(cursor)) refuse(cursor);
@@ -162,7 +167,18 @@ export async function readDevices(
     .limit(limit + 1)
     .execute();
   const page = rows.slice(0, limit);
-  const devices = page.map((row) => ({
+  const devices = page.map((row) => partOf(row, wave, directory, prospect));
+  return { devices, next: rows.length > limit ? String(page.at(-1)?.position) : null };
+}
+
+/** Where a device stands in its rollout; `wave` is the open one. */
+function partOf(
+  row: RolloutDevicesTable & { name: string | null },
+  wave: number | null,
+  directory: Directory,
+  { held }: Prospect,
+): RolloutDeviceView {
+  return {
     device: row.device,
     name: row.name ?? row.device,
     site: row.site,
@@ -178,8 +194,44 @@ export async function readDevices(
     outcome: row.outcome,
     failure: parsed<Failure>(row.failure),
     toldAt: row.told_at,
-  }));
-  return { devices, next: rows.length > limit ? String(page.at(-1)?.position) : null };
+  };
+}
+
+/** The started rollouts that have a device, newest first, 20 at most. */
+export async function readRolloutsOf(
+  db: Kysely<ControlTables>,
+  device: string,
+  directory: Directory,
+  prospectOf: (rollout: string) => Prospect,
+): Promise<DeviceRolloutView[]> {
+  const newest = await db
+    .selectFrom("rollouts")
+    .selectAll()
+    .where("id", "in", db.selectFrom("rollout_devices").select("rollout").where("device", "=", device))
+    .orderBy("created_at", "desc")
+    .limit(ROLLOUTS_OF_DEVICE)
+    .execute();
+  const rows = await db
+    .selectFrom("rollout_devices")
+    .leftJoin("devices", "devices.id", "rollout_devices.device")
+    .selectAll("rollout_devices")
+    .select("devices.name")
+    .where("rollout_devices.device", "=", device)
+    .execute();
+  return newest.flatMap((rollout) => {
+    const row = rows.find((each) => each.rollout === rollout.id);
+    if (!row) return [];
+    return [
+      {
+        ...partOf(row, rollout.wave, directory, prospectOf(rollout.id)),
+        rollout: rollout.id,
+        release: releaseOf(rollout),
+        state: rollout.state,
+        openWave: rollout.wave === null ? null : rollout.wave + 1,
+        priority: planOf(rollout).priority,
+      },
+    ];
+  });
 }
 
 export async function readEvents(

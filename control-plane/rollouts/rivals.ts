@@ -59,7 +59,8 @@ export function contest(
   let busy = false;
   for (const rival of rivals) {
     const status = rival.statusOf(record.device);
-    if (status === undefined) continue;
+    // Who has not come back by the end of a revert goes on from the way back that waits for it.
+    if (status === undefined || rival.state === "reverted" || rival.state === "aborted") continue;
     const wants = WANTED.has(status) || IN_FLIGHT.has(status);
     if (wants && replaces(rival, own)) return "superseded";
     const higher = rival.startedAt > own.startedAt && rival.priority > own.priority;
@@ -69,6 +70,10 @@ export function contest(
   }
   return busy ? "busy" : "free";
 }
+
+/** True where another rollout has sent the device back, and the device has not proved to be there. */
+export const isGoingBack = (device: string, rivals: readonly Rival[]): boolean =>
+  rivals.some((rival) => ["returning", "return-failed"].includes(rival.statusOf(device) ?? ""));
 
 /** The order in which rollouts are looked at: the one that goes first has first access to what all share. */
 export const byRank = (

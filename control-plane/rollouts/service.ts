@@ -6,16 +6,24 @@ import type { RolloutsTable } from "../storage/tables/rollouts.ts";
 import { type ControlTransaction, inTransaction } from "../storage/transaction.ts";
 import { approve, deny } from "./approvals.ts";
 import type { RolloutEvent } from "./decide/types.ts";
+import { draftRow } from "./draft.ts";
 import { type SelectionView, selectionView } from "./dry-run.ts";
+import { admitHeld } from "./late-joiners.ts";
 import type { Actor, RolloutProgress } from "./model.ts";
 import { Outlook } from "./outlook.ts";
 import { completePlan } from "./plan.ts";
-import { type PageQuery, readDevices, readEvents, readPage, readView } from "./reading.ts";
+import { type PageQuery, readDevices, readEvents, readPage, readRolloutsOf, readView } from "./reading.ts";
 import { requireTargets } from "./selection.ts";
 import { Starter } from "./starting.ts";
-import { noteMembers, planOf, progressOfRow, rolloutWriter } from "./store.ts";
+import { planOf, progressOfRow, rolloutWriter } from "./store.ts";
 import { type OperatorAction, transition } from "./transitions.ts";
-import type { RolloutDevicePage, RolloutEventView, RolloutPage, RolloutView } from "./views.ts";
+import type {
+  DeviceRolloutView,
+  RolloutDevicePage,
+  RolloutEventView,
+  RolloutPage,
+  RolloutView,
+} from "./views.ts";
 import { counted, fitting } from "./words.ts";
 
 export interface RolloutServiceSettings {
@@ -73,30 +81,7 @@ export class RolloutService {
     await inTransaction(stores.control, async (tx) => {
       const { ref, selection } = await this.#starter.select(tx, plan, seed);
       requireTargets(selection);
-      const row: RolloutsTable = {
-        id,
-        state: "draft",
-        revision: 1,
-        members_revision: 1,
-        release: JSON.stringify(ref),
-        plan: JSON.stringify(plan),
-        seed,
-        reason: null,
-        wave: null,
-        wave_opened_at: null,
-        wave_clock_at: null,
-        gate_held_since: null,
-        skip_wave: null,
-        gate: null,
-        pace: null,
-        wagers: null,
-        approvals_needed: 0,
-        created_by: JSON.stringify(actor),
-        submitted_by: null,
-        created_at: clock(),
-        started_at: null,
-        ended_at: null,
-      };
+      const row = draftRow({ id, release: ref, plan, seed, actor, now: clock() });
       await tx.insertInto("rollouts").values(row).execute();
       const devices = selection.targets.length;
       const sentence = `${actor.name} planned the rollout to ${ref.name} ${ref.version} for ${counted(devices, "device")}.`;
@@ -211,7 +196,8 @@ export class RolloutService {
   }
 
   /**
-   * Lets late joiners that the plan holds take part, in the last wave. Repeating it admits those that came since.
+   * Lets late joiners that the plan holds take part: in a wave behind the last one, or at once where the rollout has
+   * completed. Repeating it admits those that came since.
    * @throws MusterError `rollout.transition-invalid`, `request.not-found`
    */
   async admitLate(id: string, actor: Actor): Promise<RolloutView> {
@@ -222,11 +208,8 @@ export class RolloutService {
           "rollout.transition-invalid",
           `A rollout that is ${row.state} cannot do this: admit-late is possible while running, paused, completed.`,
         );
-      const { changes: devices } = controlRaw
-        .prepare("UPDATE rollout_devices SET status = 'waiting' WHERE rollout = ? AND status = 'held'")
-        .run(id);
+      const devices = admitHeld(controlRaw, row);
       if (devices === 0) return undefined;
-      noteMembers(controlRaw, id);
       const sentence = `${actor.name} admitted ${counted(devices, "late joiner")}.`;
       return { progress: progressOfRow(row), event: { kind: "admit-late", sentence, numbers: { devices } } };
     });
@@ -253,6 +236,12 @@ export class RolloutService {
     const { stores, directory } = this.#settings;
     const row = await requireRow(stores.control, id);
     return await readDevices(stores.control, row, directory, this.#outlook.of(id), query);
+  }
+
+  /** The started rollouts that have a device and where it stands in each, newest first, 20 at most. */
+  async ofDevice(device: string): Promise<DeviceRolloutView[]> {
+    const { stores, directory } = this.#settings;
+    return await readRolloutsOf(stores.control, device, directory, (id) => this.#outlook.of(id));
   }
 
   /** Events after `afterSeq`, oldest first, 1000 at most. @throws MusterError `request.not-found` */

@@ -6,31 +6,36 @@ import type { DeviceRecord } from "./model.ts";
 import { readRecords, readRollout } from "./store.ts";
 
 /** Devices read before the event loop gets its turn. */
-const RECORDS_AT_ONCE = 1_000;
+const RECORDS_AT_ONCE = 500;
 
 /** The copies of the rollouts that are under way. */
 export class RolloutShelf {
   readonly #stores: Pick<Stores, "writeControl">;
   #loaded = new Map<string, LoadedRollout>();
+  readonly #stale = new Set<string>();
 
   constructor(stores: Pick<Stores, "writeControl">) {
     this.#stores = stores;
   }
 
+  /** Undefined also for a copy that is known to be old. */
   get(rollout: string): LoadedRollout | undefined {
-    return this.#loaded.get(rollout);
+    return this.#stale.has(rollout) ? undefined : this.#loaded.get(rollout);
   }
 
+  /** Old copies too: what they hold of devices is nearer to the truth for the others than nothing. */
   all(): LoadedRollout[] {
     return [...this.#loaded.values()];
   }
 
+  /** Has it read anew the next time. */
   forget(rollout: string): void {
-    this.#loaded.delete(rollout);
+    this.#stale.add(rollout);
   }
 
   clear(): void {
     this.#loaded.clear();
+    this.#stale.clear();
   }
 
   /** Keeps these rollouts and no other ones, reading what is not known or was changed by somebody else. */
@@ -38,10 +43,11 @@ export class RolloutShelf {
     const loaded = new Map<string, LoadedRollout>();
     for (const row of rows) {
       const known = this.#loaded.get(row.id);
-      const copy = known?.follow(row) ? known : await this.#read(row, known);
-      loaded.set(row.id, copy);
+      const current = !this.#stale.has(row.id) && known?.follow(row);
+      loaded.set(row.id, known && current ? known : await this.#read(row, known));
     }
     this.#loaded = loaded;
+    this.#stale.clear();
   }
 
   /** A decision checks the revisions again: what changes while this reads, it finds out then. */

@@ -25,7 +25,7 @@ export interface Selected {
 }
 
 /** Members stored before the event loop gets its turn. */
-const MEMBERS_AT_ONCE = 1_000;
+const MEMBERS_AT_ONCE = 250;
 
 /** Selects the targets of plans, and fixes them when a rollout starts. */
 export class Starter {
@@ -61,8 +61,12 @@ export class Starter {
     );
     this.#directory.refresh();
     const claims = await readClaims(db, except);
+    await turn();
     const selection = selectTargets(this.#directory, { ref, manifest, quarantined }, plan, claims);
-    return { ref, manifest, selection, members: shareOut(selection.targets, plan, seed) };
+    await turn();
+    const members = shareOut(selection.targets, plan, seed);
+    await turn();
+    return { ref, manifest, selection, members };
   }
 
   /**
@@ -73,17 +77,17 @@ export class Starter {
     const { manifest, selection, members } = await this.select(tx, planOf(row), row.seed, row.id);
     requireTargets(selection);
     const { controlRaw: db } = this.#stores;
+    const waves = (members.at(-1)?.wave ?? 0) + 1;
     const add = memberWriter(db, row.id, manifest);
     for (const [index, { target, wave, position }] of members.entries()) {
       add({ device: target, wave, position, status: "waiting" });
       if (index % MEMBERS_AT_ONCE === MEMBERS_AT_ONCE - 1) await turn();
     }
     db.prepare(
-      "UPDATE rollouts SET revision = revision + 1, state = 'running', reason = NULL, started_at = ? WHERE id = ?",
-    ).run(now, row.id);
+      "UPDATE rollouts SET revision = revision + 1, state = 'running', reason = NULL, started_at = ?, planned_waves = ? WHERE id = ?",
+    ).run(now, waves, row.id);
     const devices = members.length;
     const sites = new Set(members.map(({ target }) => target.site)).size;
-    const waves = (members.at(-1)?.wave ?? 0) + 1;
     const excluded = selection.excluded.length;
     const left = excluded > 0 ? `; ${counted(excluded, "device")} left out` : "";
     const sentence = `The rollout starts: ${counted(devices, "device")} at ${counted(sites, "site")} in ${counted(waves, "wave")}${left}.`;

@@ -5,7 +5,7 @@ import { parseJson } from "@muster/shared/protocol/validate";
 import type { Database } from "better-sqlite3";
 import type { RolloutDevicesTable, RolloutsTable } from "../storage/tables/rollouts.ts";
 import type { PaceState } from "./admission/pace.ts";
-import type { GateView } from "./gate/judge.ts";
+import type { GateView } from "./gate/views.ts";
 import type { Wagers } from "./gate/wagers.ts";
 import { type DeviceRecord, OPEN_STATUSES, type Rollout, type RolloutProgress } from "./model.ts";
 import type { RolloutPlan } from "./plan.ts";
@@ -83,6 +83,7 @@ export function readRollout(db: Database, row: RolloutsTable): Rollout {
     manifest: parseJson(ReleaseManifest, manifest ?? "", "storage.broken"),
     plan: planOf(row),
     startedAt: row.started_at,
+    plannedWaves: row.planned_waves ?? 1,
     devices: [],
   };
 }
@@ -174,17 +175,21 @@ export function rolloutWriter(db: Database) {
 }
 export type RolloutWriter = ReturnType<typeof rolloutWriter>;
 
-/** Stops the clocks of devices, waves and soaks for a time in which no control plane listened. */
+/**
+ * Stops the clocks of devices, waves and soaks for a time in which no control plane listened; less than 0 puts them
+ * back with the clock of the control plane. What devices measured in times that are still to come counts no more.
+ */
 export function stopClocks(db: Database, lapsedMs: number, now: number): void {
+  const open = "('running', 'paused', 'aborting', 'reverting', 'completed')";
   db.prepare(
     `UPDATE rollout_devices SET told_at = min(told_at + @by, @now), phase_at = min(phase_at + @by, @now),
-       returned_at = min(returned_at + @by, @now)
-     WHERE status IN ('told', 'returning') AND rollout IN
-       (SELECT id FROM rollouts WHERE state IN ('running', 'paused', 'aborting', 'reverting', 'completed'))`,
+       returned_at = min(returned_at + @by, @now), not_before = not_before + min(@by, 0)
+     WHERE status IN ('told', 'returning', 'retrying') AND rollout IN (SELECT id FROM rollouts WHERE state IN ${open})`,
   ).run({ by: lapsedMs, now });
   db.prepare(
     `UPDATE rollouts SET revision = revision + 1, members_revision = members_revision + 1, wave_clock_at = min(wave_clock_at + @by, @now),
-       gate_held_since = min(gate_held_since + @by, @now)
-     WHERE state IN ('running', 'paused', 'aborting', 'reverting', 'completed')`,
+       gate_held_since = min(gate_held_since + @by, @now), wave_opened_at = min(wave_opened_at, @now),
+       started_at = min(started_at, @now)
+     WHERE state IN ${open}`,
   ).run({ by: lapsedMs, now });
 }

@@ -142,7 +142,7 @@ export class RolloutTick {
   /** Directives that were not taken up for half of their validity are issued anew. */
   async #renew(): Promise<void> {
     const { clock } = this.#settings;
-    if (clock() - this.#renewedAt < RENEWAL_INTERVAL) return;
+    if (Math.abs(clock() - this.#renewedAt) < RENEWAL_INTERVAL) return;
     let left = true;
     while (left) {
       const { issued, more } = await this.#engine.renewDirectives();

@@ -2,6 +2,7 @@ import { MusterError } from "@muster/shared/errors";
 import type { RolloutState } from "../storage/tables/rollouts.ts";
 import type { RolloutEvent } from "./decide/types.ts";
 import type { Actor, RolloutProgress } from "./model.ts";
+import { closed } from "./words.ts";
 
 export type OperatorAction = "pause" | "resume" | "skip-wave" | "abort" | "revert";
 
@@ -79,10 +80,14 @@ export function transition(
       `A rollout that is ${progress.state} cannot do this: ${action} is possible while ${Object.keys(rule.from).join(", ")}.`,
     );
   const named = action === "skip-wave" ? ` ${wave}` : "";
-  const sentence = `${actor.name} ${DEEDS[action]}${named}${reason ? `: ${reason}` : ""}.`;
+  const sentence = closed(`${actor.name} ${DEEDS[action]}${named}${reason ? `: ${reason}` : ""}`);
   const next: RolloutProgress = { ...progress, state, reason: sentence, endedAt: null };
   if (action === "skip-wave" || action === "resume") next.reason = null;
-  if (action === "resume") next.waveClockAt = progress.wave === null ? null : now;
+  if (action === "resume") {
+    // Everything that is waited for has its time again: offline devices, the soak, and missing measurements.
+    next.waveClockAt = progress.wave === null ? null : now;
+    next.gateHeldSince = null;
+  }
   if (action === "skip-wave") {
     const open = requireOpen(progress.wave, wave);
     if (open === undefined || (progress.skipWave === open && progress.state === "running")) return undefined;

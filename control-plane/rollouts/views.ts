@@ -1,7 +1,7 @@
 import type { Failure, ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { RolloutDeviceStatus, RolloutState } from "../storage/tables/rollouts.ts";
 import type { HoldReason } from "./admission/admit.ts";
-import type { GateView } from "./gate/judge.ts";
+import type { GateView } from "./gate/views.ts";
 import type { Actor } from "./model.ts";
 import type { RolloutPlan } from "./plan.ts";
 
@@ -92,6 +92,16 @@ export interface RolloutDeviceView {
   outcome: string | null;
   failure: Failure | null;
   toldAt: number | null;
+}
+
+/** A rollout as one of its devices sees it. */
+export interface DeviceRolloutView extends RolloutDeviceView {
+  rollout: string;
+  release: ReleaseRef;
+  state: RolloutState;
+  /** Number of the open wave, counted from 1. */
+  openWave: number | null;
+  priority: number;
 }
 
 export interface RolloutDevicePage {

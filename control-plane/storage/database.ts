@@ -29,6 +29,8 @@ export interface Stores {
    */
   writeControl<T>(work: (db: Database) => T): Promise<T>;
   writeTelemetry<T>(work: (db: Database) => T): Promise<T>;
+  /** `listener` is told of each `writeTelemetry` whether it was committed, before another one begins. */
+  onTelemetryWritten(listener: (committed: boolean) => void): void;
   close(): Promise<void>;
 }
 
@@ -59,6 +61,10 @@ export async function openStores(dataDir: string): Promise<Stores> {
     controlReader = openFile(controlFile, { check: false });
     controlReader.pragma("query_only = ON");
     const reader = controlReader;
+    const listeners: ((committed: boolean) => void)[] = [];
+    const written = (committed: boolean) => {
+      for (const listener of listeners) listener(committed);
+    };
     return {
       control,
       telemetry,
@@ -66,7 +72,8 @@ export async function openStores(dataDir: string): Promise<Stores> {
       telemetryRaw,
       controlReader,
       writeControl: (work) => exclusively(control, controlRaw, work),
-      writeTelemetry: (work) => exclusively(telemetry, telemetryRaw as Database, work),
+      writeTelemetry: (work) => exclusively(telemetry, telemetryRaw as Database, work, written),
+      onTelemetryWritten: (listener) => void listeners.push(listener),
       close: async () => {
         reader.close();
         await control.destroy();
@@ -85,9 +92,20 @@ async function exclusively<Tables, T>(
   kysely: Kysely<Tables>,
   raw: Database,
   work: (db: Database) => T,
+  written: (committed: boolean) => void = () => {},
 ): Promise<T> {
+  const write = async (): Promise<T> => {
+    let committed = false;
+    try {
+      const result = raw.transaction(work).immediate(raw);
+      committed = true;
+      return result;
+    } finally {
+      written(committed);
+    }
+  };
   try {
-    return await kysely.connection().execute(async () => raw.transaction(work).immediate(raw));
+    return await kysely.connection().execute(write);
   } catch (error) {
     throw asStorageError(error);
   }

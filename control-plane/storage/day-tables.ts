@@ -20,7 +20,7 @@ export const RESULT_COLUMNS = [
   "failure_message",
 ] as const;
 
-/** `row` counts all heartbeats ever stored; `inference` is JSON, see `health/heartbeat-rows.ts`. */
+/** `row` counts all heartbeats ever stored; `device` is a number of `health_scopes`; `inference` is JSON, see `health/heartbeat-rows.ts`. */
 export const HEARTBEAT_COLUMNS = [
   "row",
   "device",
@@ -45,17 +45,18 @@ export const HEARTBEAT_COLUMNS = [
 ] as const;
 
 const SCHEMAS: Record<DayTable, string> = {
-  results: `source INTEGER NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL, received_at BIGINT NOT NULL,
+  results: `(source INTEGER NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL, received_at BIGINT NOT NULL,
     id TEXT NOT NULL, build INTEGER NOT NULL, latency_us BIGINT NOT NULL, ok INTEGER NOT NULL, top_index BIGINT,
     top_score DOUBLE PRECISION, top_label TEXT, failure_code TEXT, failure_message TEXT,
-    PRIMARY KEY (source, seq)`,
-  // In the order of arrival: each insert goes to the end, where a key by device would touch a page of its own.
-  heartbeats: `row BIGINT PRIMARY KEY, device TEXT NOT NULL, session TEXT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL,
+    PRIMARY KEY (source, seq)) WITHOUT ROWID`,
+  // In the order of arrival: each insert goes to the end, where a key by device would touch a page of its own. As
+  // the rowid itself it takes no room, and SQLite fills each page before it begins the next.
+  heartbeats: `(row INTEGER PRIMARY KEY, device INTEGER NOT NULL, session TEXT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL,
     received_at BIGINT NOT NULL, uptime_seconds BIGINT NOT NULL, agent_rss BIGINT NOT NULL,
     runner_rss BIGINT NOT NULL, load_per_core DOUBLE PRECISION NOT NULL, free_memory_mib BIGINT NOT NULL,
     free_disk_mib BIGINT NOT NULL, temperature_c DOUBLE PRECISION, runner_restarts BIGINT NOT NULL,
     outbox_bytes BIGINT NOT NULL, operational_ms BIGINT NOT NULL, connected_ms BIGINT NOT NULL,
-    sync_succeeded BIGINT NOT NULL, sync_failed BIGINT NOT NULL, inference TEXT NOT NULL`,
+    sync_succeeded BIGINT NOT NULL, sync_failed BIGINT NOT NULL, inference TEXT NOT NULL)`,
 };
 
 /** `results_20261122` for a moment of that day (UTC). */
@@ -63,7 +64,7 @@ export const dayTableName = (table: DayTable, at: number): string =>
   `${table}_${new Date(at).toISOString().slice(0, 10).replaceAll("-", "")}`;
 
 export function ensureDayTable(db: Database, table: DayTable, name: string): void {
-  db.exec(`CREATE TABLE IF NOT EXISTS ${name} (${SCHEMAS[table]}) WITHOUT ROWID`);
+  db.exec(`CREATE TABLE IF NOT EXISTS ${name} ${SCHEMAS[table]}`);
 }
 
 /** Day tables that exist, oldest first. */

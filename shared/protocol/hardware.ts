@@ -4,8 +4,9 @@ import { Count, Name } from "./primitives.ts";
 /** Facts about the box that decide which variants it can run. Memory in MiB. */
 export const HardwareFacts = Type.Object(
   {
-    platform: Type.String({ maxLength: 32 }),
-    arch: Type.String({ maxLength: 16 }),
+    /** Words of node's `process.platform` and `process.arch`: the hardware class is made of them. */
+    platform: Type.String({ pattern: "^[a-z0-9_]{1,32}$" }),
+    arch: Type.String({ pattern: "^[a-z0-9_]{1,16}$" }),
     cpuModel: Type.String({ maxLength: 128 }),
     cores: Count,
     memoryMiB: Count,

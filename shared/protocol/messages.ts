@@ -85,6 +85,9 @@ export const AgentCounters = Type.Object(
 );
 export type AgentCounters = Static<typeof AgentCounters>;
 
+/** Far beyond what any sensor tells: sums of such readings stay finite. */
+const MOST_READING = 1_000_000;
+
 export const Heartbeat = Type.Object(
   {
     ...version,
@@ -97,10 +100,10 @@ export const Heartbeat = Type.Object(
         /** Resident memory of agent core and runner, bytes. */
         agentRss: Count,
         runnerRss: Count,
-        loadPerCore: Type.Number({ minimum: 0 }),
+        loadPerCore: Type.Number({ minimum: 0, maximum: MOST_READING }),
         freeMemoryMiB: Count,
         freeDiskMiB: Count,
-        temperatureC: Nullable(Type.Number()),
+        temperatureC: Nullable(Type.Number({ minimum: -MOST_READING, maximum: MOST_READING })),
         runnerRestarts: Count,
         outboxBytes: Count,
       },

@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { Count } from "./primitives.ts";
 
 /** Tensor in the shape of the Open Inference Protocol v2: row-major flat data. */
 export const GoldenTensor = Type.Object(
@@ -47,7 +48,7 @@ export type GoldenSet = Static<typeof GoldenSet>;
 export const Histogram = Type.Object(
   {
     edges: Type.Array(Type.Number(), { minItems: 1, maxItems: 64 }),
-    counts: Type.Array(Type.Integer({ minimum: 0 }), { minItems: 2, maxItems: 65 }),
+    counts: Type.Array(Count, { minItems: 2, maxItems: 65 }),
   },
   { additionalProperties: false },
 );

@@ -1,6 +1,7 @@
 import type { Static, TSchema } from "typebox";
 import { Compile, type Validator } from "typebox/compile";
 import { type ErrorCode, MusterError } from "../errors.ts";
+import { mismatchText } from "./mismatch.ts";
 
 const compiled = new WeakMap<TSchema, Validator>();
 
@@ -20,11 +21,7 @@ function validatorOf(schema: TSchema): Validator {
 export function validate<T extends TSchema>(schema: T, value: unknown, code: ErrorCode): Static<T> {
   const validator = validatorOf(schema);
   if (validator.Check(value)) return value as Static<T>;
-  const [first] = validator.Errors(value);
-  throw new MusterError(
-    code,
-    `${first?.instancePath || "The document"} ${first?.message ?? "is not valid"}.`,
-  );
+  throw new MusterError(code, `${mismatchText(validator.Errors(value), "The document")}.`);
 }
 
 /** Buffer decodes UTF-8 several times faster than TextDecoder, and this is the hot path of ingest. */

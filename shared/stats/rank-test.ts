@@ -49,5 +49,24 @@ export function logStake({ entries, sumLogRanks }: Bets): number {
   return s + logGamma(entries + 1) + Math.log(lower) - (entries + 1) * Math.log(s);
 }
 
+/**
+ * At least `logStake`, and cheap: the highest of what the gambler's parts hold. With it most of the stakes that set
+ * no new height need not be computed.
+ */
+export function logStakeBound({ entries, sumLogRanks }: Bets): number {
+  const s = -sumLogRanks;
+  return s <= entries ? 0 : s - entries + (entries === 0 ? 0 : entries * Math.log(entries / s));
+}
+
+/**
+ * Logarithm of the mean of stakes. A gambler who spreads the money evenly over several games once, at the start,
+ * holds the mean of their stakes: where each is a martingale of the same sequence, so is that.
+ * @param logs logarithms of the stakes, at least one
+ */
+export function logMean(logs: readonly number[]): number {
+  const highest = Math.max(...logs);
+  return highest + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - highest), 0) / logs.length);
+}
+
 /** P value that stays valid under optional stopping: one over the highest stake so far, 1 at most. */
 export const anytimePValue = (highestLogStake: number): number => Math.min(1, Math.exp(-highestLogStake));

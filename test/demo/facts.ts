@@ -16,6 +16,13 @@ export interface RolloutFacts {
   counts: Record<string, number>;
 }
 
+/** Situations of devices that the rollout has not told anything. */
+const UNTOLD = ["waiting", "offline", "held", "skipped", "superseded"];
+
+/** Devices that were told the release, wherever they are now. */
+export const toldDevices = ({ counts }: Pick<RolloutFacts, "counts">): number =>
+  UNTOLD.reduce((left, situation) => left - (counts[situation] ?? 0), counts.total ?? 0);
+
 export interface RolloutEvent {
   at: number;
   kind: string;

@@ -4,12 +4,13 @@ import type { RolloutFacts } from "./facts.ts";
 const SITUATIONS: readonly (readonly [situation: string, cell: string, words: string])[] = [
   ["succeeded", "█", "done"],
   ["pending", "▒", "at work"],
-  ["offline", "▒", "offline"],
   ["silent", "▒", "silent"],
   ["failed", "✗", "failed"],
   ["returning", "↩", "going back"],
   ["returned", "↩", "back"],
   ["waiting", "·", "not told yet"],
+  ["offline", "·", "offline"],
+  ["skipped", "·", "untouched"],
 ];
 
 /** One line on a rollout: where it is, a bar with a cell per device, and the counts that are not zero. */

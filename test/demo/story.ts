@@ -3,7 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { DemoModels } from "../models/build.ts";
 import { until } from "../plant/wait.ts";
 import type { Cast } from "./cast.ts";
-import { devicesPerRelease, type FleetFacts, type RolloutEvent, type RolloutFacts } from "./facts.ts";
+import {
+  devicesPerRelease,
+  type FleetFacts,
+  type RolloutEvent,
+  type RolloutFacts,
+  toldDevices,
+} from "./facts.ts";
 import type { Narrator } from "./narrator.ts";
 import { progressLine } from "./progress.ts";
 import type { Summary } from "./summary.ts";
@@ -84,10 +90,10 @@ export class Story {
     const caught = events.find((event) => event.kind === "gate-violated");
     if (!caught) throw new Error("no event tells that the gate was violated");
     this.#narrator.say(caught.sentence);
-    const { counts, startedAt, endedAt } = rollout;
+    const { startedAt, endedAt } = rollout;
     const seconds = (from: number, to: number) => Math.round((to - from) / 100) / 10;
     return {
-      devicesThatSawTheBadRelease: this.#cast.devices.length - (counts.waiting ?? 0),
+      devicesThatSawTheBadRelease: toldDevices(rollout),
       secondsToCatch: seconds(startedAt, caught.at),
       secondsToRevert: seconds(caught.at, endedAt ?? Number.NaN),
     };

@@ -113,24 +113,27 @@ const notified = (alert: Alert): NotifiedAlert => ({
 
 const time = (at: number | null): string => (at === null ? "" : new Date(at).toISOString());
 
+/** What devices and receivers said may hold anything: a line stays a line. */
+const plain = (text: string): string => text.replaceAll(/[\s\p{Cc}]+/gu, " ");
+
 /** Subject and plain text of the notification for people. */
 export function mailOf(notification: Notification): { subject: string; text: string } {
   const { status, reason, severity, summary, firing, resolved, omitted, receiver } = notification;
   const mark = reason === "test" ? "test" : status === "resolved" ? "resolved" : severity;
   const again = reason === "repeat" ? " (again)" : "";
-  const subject = `[muster ${mark}]${again} ${summary}`.replaceAll(/\s+/g, " ").slice(0, 200);
-  const lines = [summary, ""];
+  const subject = plain(`[muster ${mark}]${again} ${summary}`).slice(0, 200);
+  const lines = [plain(summary), ""];
   for (const alert of firing)
     lines.push(
-      `${alert.severity.toUpperCase()}  ${alert.summary}`,
-      `  do:    ${alert.remedy}`,
+      `${alert.severity.toUpperCase()}  ${plain(alert.summary)}`,
+      `  do:    ${plain(alert.remedy)}`,
       `  since: ${time(alert.firedAt)}   rule: ${alert.rule}   alert: ${alert.id}`,
       ...(alert.examples.length > 1 ? [`  among: ${alert.examples.join(", ")}`] : []),
       "",
     );
   for (const alert of resolved)
     lines.push(
-      `RESOLVED  ${alert.summary}`,
+      `RESOLVED  ${plain(alert.summary)}`,
       `  from ${time(alert.firedAt)} to ${time(alert.resolvedAt)}   rule: ${alert.rule}   alert: ${alert.id}`,
       "",
     );

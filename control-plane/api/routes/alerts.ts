@@ -59,7 +59,7 @@ function activeRoutes(app: ApiApp, alerts: Alerts): void {
       },
     },
     async ({ query: { state, severity, rule, site, muted, limit, cursor } }) => {
-      const selected = alerts.active(
+      const selected = alerts.select(
         (alert, muting) =>
           (state === undefined || alert.state === state) &&
           (severity === undefined || alert.severity === severity) &&
@@ -68,7 +68,7 @@ function activeRoutes(app: ApiApp, alerts: Alerts): void {
           (muted === undefined || (muting !== undefined) === muted),
       );
       const { items, next } = pageOf(selected, { limit, cursor });
-      return { alerts: items.map((alert) => alertResource(alert, alert.muted)), next };
+      return { alerts: items.map((alert) => alertResource(alert, alerts.mutingOf(alert.id) ?? null)), next };
     },
   );
 

@@ -1,13 +1,12 @@
-import { MusterError } from "@muster/shared/errors";
 import { Count } from "@muster/shared/protocol/primitives";
-import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import type { Actor } from "../../rollouts/model.ts";
 import { RolloutPlanInput } from "../../rollouts/plan.ts";
 import type { RolloutService } from "../../rollouts/service.ts";
+import { actorOf } from "../actor.ts";
 import type { ApiApp } from "../app.ts";
 import { closed, orNull, PathText } from "../schemas/common.ts";
 import {
+  DeviceRolloutList,
   RolloutAction,
   RolloutDenial,
   RolloutDeviceList,
@@ -27,12 +26,12 @@ const page = (maximum: number) =>
     closed,
   );
 
-function actorOf({ operator }: FastifyRequest): Actor {
-  if (!operator) throw new MusterError("request.unauthorized");
-  return { id: operator.id, name: operator.name };
-}
-
-export function rolloutRoutes(app: ApiApp, rollouts: RolloutService): void {
+/** `resolve` answers the id of a device that is named in one of the ways an operator may. */
+export function rolloutRoutes(
+  app: ApiApp,
+  rollouts: RolloutService,
+  resolve: (device: string) => string,
+): void {
   app.get(
     "/rollouts",
     { schema: { querystring: page(200), response: { 200: RolloutList } } },
@@ -71,6 +70,18 @@ export function rolloutRoutes(app: ApiApp, rollouts: RolloutService): void {
     "/rollouts/:id/events",
     { schema: { params, querystring: EventsQuery, response: { 200: RolloutEventList } } },
     async (request) => ({ events: await rollouts.events(request.params.id, request.query.after ?? 0) }),
+  );
+
+  app.get(
+    "/devices/:device/rollouts",
+    {
+      schema: {
+        summary: "Rollouts that have a device, newest first, and what holds it in each",
+        params: Type.Object({ device: PathText }, closed),
+        response: { 200: DeviceRolloutList },
+      },
+    },
+    async (request) => ({ rollouts: await rollouts.ofDevice(resolve(request.params.device)) }),
   );
 
   actionRoutes(app, rollouts);

@@ -31,7 +31,7 @@ const DeviceCounts = Type.Object(
 /** An operator, with the name that it had then. */
 const Actor = Type.Object({ id: Type.String(), name: Type.String() }, closed);
 
-const HoldReason = oneOf(
+const HOLD_REASONS = [
   "offline",
   "retry",
   "freeze",
@@ -42,6 +42,18 @@ const HoldReason = oneOf(
   "uplink",
   "pace",
   "tick",
+] as const;
+const HoldReason = oneOf(...HOLD_REASONS);
+
+/** Each named: what is no property of an answer's schema is left out of the answer. */
+const HeldCounts = Type.Partial(
+  Type.Object(
+    Object.fromEntries(HOLD_REASONS.map((reason) => [reason, Count])) as Record<
+      (typeof HOLD_REASONS)[number],
+      typeof Count
+    >,
+    closed,
+  ),
 );
 
 const summary = {
@@ -112,7 +124,7 @@ export const RolloutResource = Type.Object(
       ),
     ),
     /** Devices that may be told and are not told just now, by the reason. */
-    held: Type.Partial(Type.Record(HoldReason, Count)),
+    held: HeldCounts,
     /** Gate of the open or last wave. */
     gate: orNull(Gate),
     failures: Type.Array(
@@ -123,35 +135,49 @@ export const RolloutResource = Type.Object(
 );
 export type RolloutResource = Static<typeof RolloutResource>;
 
+const part = {
+  device: Type.String(),
+  name: Type.String(),
+  site: Type.String(),
+  hardwareClass: Type.String(),
+  wave: Count,
+  status: oneOf(...DEVICE_STATUSES),
+  situation: Type.String(),
+  held: orNull(HoldReason),
+  previous: MaybeRelease,
+  attempts: Count,
+  phase: orNull(Type.String()),
+  notBefore: MaybeMillis,
+  outcome: orNull(Type.String()),
+  failure: MaybeFailure,
+  toldAt: MaybeMillis,
+};
 export const RolloutDeviceList = Type.Object(
+  { devices: Type.Array(Type.Object(part, closed)), next: orNull(Type.String()) },
+  closed,
+);
+export type RolloutDeviceList = Static<typeof RolloutDeviceList>;
+
+/** The rollouts that have a device, and where it stands in each. */
+export const DeviceRolloutList = Type.Object(
   {
-    devices: Type.Array(
+    rollouts: Type.Array(
       Type.Object(
         {
-          device: Type.String(),
-          name: Type.String(),
-          site: Type.String(),
-          hardwareClass: Type.String(),
-          wave: Count,
-          status: oneOf(...DEVICE_STATUSES),
-          situation: Type.String(),
-          held: orNull(HoldReason),
-          previous: MaybeRelease,
-          attempts: Count,
-          phase: orNull(Type.String()),
-          notBefore: MaybeMillis,
-          outcome: orNull(Type.String()),
-          failure: MaybeFailure,
-          toldAt: MaybeMillis,
+          ...part,
+          rollout: Type.String(),
+          release: ReleaseRef,
+          state: oneOf(...ROLLOUT_STATES),
+          openWave: orNull(Type.Integer()),
+          priority: Count,
         },
         closed,
       ),
     ),
-    next: orNull(Type.String()),
   },
   closed,
 );
-export type RolloutDeviceList = Static<typeof RolloutDeviceList>;
+export type DeviceRolloutList = Static<typeof DeviceRolloutList>;
 
 export const RolloutEventList = Type.Object(
   {

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
-import { MusterError } from "@muster/shared/errors";
+import { isMusterError, MusterError } from "@muster/shared/errors";
 import type { Command, OptionValues } from "commander";
 import type { ReceiverList, ReceiverTest, WrittenReceiver } from "../../api/schemas/alerts.ts";
 import type { Cli } from "../cli.ts";
-import { collect, timeSpan } from "../options.ts";
+import { collect, spanOption } from "../options.ts";
 
 /** `muster alert receiver ...` */
 export function alertReceiverCommands(group: Command, cli: Cli): void {
@@ -17,12 +17,9 @@ export function alertReceiverCommands(group: Command, cli: Cli): void {
           "muster alert receiver add ops --webhook https://ops.example/hook",
           "prints the key of the signature",
         ],
+        ["muster alert receiver add duty --smtp mx.local --from m@x.local --to a@x.local", "by e-mail"],
         [
-          "muster alert receiver add duty --smtp mail.example --from muster@x.example --to duty@x.example",
-          "by e-mail",
-        ],
-        [
-          "muster alert receiver add berlin --webhook http://10.0.0.7/hook -l site=eu/de --severity critical",
+          "muster alert receiver add de --webhook http://10.0.0.7 -l site=eu/de --by site",
           "only some alerts",
         ],
       ],
@@ -40,9 +37,9 @@ export function alertReceiverCommands(group: Command, cli: Cli): void {
         .option("-l, --selector <selector>", "alerts that it is told of")
         .option("--severity <least>", "only this severity and above", "info")
         .option("--by <group>", "one notification for each rule, site or alert", "rule")
-        .option("--wait <span>", "time in which first alerts come together", timeSpan, 30_000)
-        .option("--interval <span>", "least time between two notifications of a group", timeSpan, 300_000)
-        .option("--repeat <span>", "time after which the same is told again", timeSpan, 14_400_000)
+        .addOption(spanOption("--wait <span>", "time in which first alerts come together", "30s"))
+        .addOption(spanOption("--interval <span>", "least time between two notifications of a group", "5m"))
+        .addOption(spanOption("--repeat <span>", "time after which the same is told again", "4h"))
         .option("--no-resolved", "do not tell when an alert is over")
         .option("--off", "do not tell it anything yet")
         .option("--replace", "take the place of a receiver of this name"),
@@ -72,7 +69,11 @@ export function alertReceiverCommands(group: Command, cli: Cli): void {
       const client = await cli.client();
       const path = `/alert-receivers/${encodeURIComponent(name)}/test`;
       // A mail server may take longer than other answers of the API.
-      const test = await client.send<ReceiverTest>("POST", path);
+      const test = await client.send<ReceiverTest>("POST", path).catch((error: unknown) => {
+        throw isMusterError(error, "alert.refused") || isMusterError(error, "alert.undelivered")
+          ? new MusterError(error.code, `${name} did not take the test notification. ${error.message}`)
+          : error;
+      });
       cli.output.data(test, () => `${name} took the test notification after ${test.tookMs} ms.`);
     },
   );

@@ -17,7 +17,7 @@ export function alertRuleCommands(group: Command, cli: Cli): void {
       examples: [
         ["muster alert rule set too-hot --above 80 --for 10m", "another limit"],
         ["muster alert rule set device-offline --disable", "switch it off"],
-        ['muster alert rule set slow --signal latencyP95Ms --above 200 --for 10m -l "line=b"', "your own"],
+        ["muster alert rule set slow --signal latencyP95Ms --above 20 --for 9m -l line=b", "your own"],
       ],
     },
     (command) =>

@@ -9,12 +9,10 @@ import type {
 } from "../../api/schemas/alerts.ts";
 import { alertCells, alertPage, ruleCells } from "../alert-words.ts";
 import type { Cli } from "../cli.ts";
-import { positiveNumber, timeSpan } from "../options.ts";
-import { ago } from "../words.ts";
+import { positiveNumber, spanOption } from "../options.ts";
+import { ago, duration } from "../words.ts";
 import { alertReceiverCommands } from "./alert-receiver.ts";
 import { alertRuleCommands } from "./alert-rule.ts";
-
-const HOUR = 3_600_000;
 
 /** `muster alert ...`: what is wrong, who is told and what is silenced. */
 export function alertCommands(program: Command, cli: Cli): void {
@@ -92,7 +90,7 @@ function listCommands(group: Command, cli: Cli): void {
     async (_args, { severity, rule, site, limit, cursor }) => {
       const client = await cli.client();
       const page = await client.get<AlertList>("/alerts/history", { severity, rule, site, limit, cursor });
-      cli.output.list(page, alertCells(cli.terminal.now()), page.alerts, "No alert has ended yet.");
+      cli.output.list(page.alerts, alertCells(cli.terminal.now()), page.alerts, "No alert has ended yet.");
       if (page.next !== null) cli.output.say(`There are more: add --cursor ${page.next}`);
     },
   );
@@ -112,17 +110,17 @@ function silenceCommands(group: Command, cli: Cli): void {
     (command) =>
       command
         .requiredOption("--reason <text>", "why, for those who wonder")
-        .option("--for <span>", "for how long: 90s, 30m, 12h or 7d", timeSpan, HOUR),
+        .addOption(spanOption("--for <span>", "for how long: 90s, 30m, 12h or 7d", "1h")),
     async ([selector = ""], options) => {
       const silence = await (await cli.client()).send<SilenceResource>("POST", "/silences", {
         selector,
         reason: options.reason,
         seconds: Math.round(Number(options.for) / 1000),
       });
-      cli.output.data(
-        silence,
-        () =>
-          `${silence.id}: ${silence.selector || "every alert"} is not told, ends ${ago(silence.until, cli.terminal.now())}.`,
+      cli.output.data(silence, () => silence.id);
+      const alerts = silence.selector === "" ? "No alert is" : `Alerts of ${silence.selector} are not`;
+      cli.output.say(
+        `${alerts} told for ${duration(silence.until - cli.terminal.now())}: muster alert unsilence ${silence.id} ends it.`,
       );
     },
   );
@@ -203,7 +201,11 @@ function listsOfSettings(group: Command, cli: Cli): void {
           { title: "TO", value: (row) => row.webhook?.url ?? row.email?.to.join(" ") ?? "" },
           {
             title: "STATE",
-            value: (row) => (!row.enabled ? "off" : row.delivery.error === null ? "ok" : "failing"),
+            value: ({ enabled, delivery: { error, lastDeliveredAt } }) => {
+              if (!enabled) return "off";
+              if (error !== null) return "failing";
+              return lastDeliveredAt === null ? "unused" : "ok";
+            },
           },
           { title: "WAITING", value: (row) => row.delivery.waiting, right: true },
           { title: "LOST", value: (row) => row.delivery.lost, right: true },

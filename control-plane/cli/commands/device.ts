@@ -5,8 +5,13 @@ import type {
   Relabelling,
   Timeline,
 } from "../../api/schemas/fleet.ts";
+import type { FreezeList } from "../../api/schemas/freezes.ts";
+import type { DeviceRolloutList, RolloutResource } from "../../api/schemas/rollouts.ts";
+import type { SiteResource } from "../../api/schemas/targeting.ts";
 import type { Cli } from "../cli.ts";
+import type { OperatorClient } from "../client.ts";
 import { describeDevice, deviceDoing, liveness, timelineLine } from "../device-words.ts";
+import { type Around, rolloutOfDevice } from "../hold-words.ts";
 import { releaseName } from "../names.ts";
 import { collectLabelChange, positiveNumber } from "../options.ts";
 import { allPages } from "../pages.ts";
@@ -80,16 +85,21 @@ export function deviceCommands(program: Command, cli: Cli): void {
     group,
     {
       name: "show <device>",
-      summary: "everything about one device",
+      summary: "everything about one device: its rollouts, and what keeps it from being told",
       examples: [
-        ["muster device show berlin-3-cam-1", "by name, by id or by the beginning of the id"],
+        ["muster device show cam-1", "by name, by id or by the beginning of the id"],
         ["muster device show eu/berlin/cam-1", "by site and name, where a name is not unique"],
       ],
     },
     (command) => command,
     async ([device = ""]) => {
-      const shown = await (await cli.client()).get<DeviceResource>(at(device));
-      cli.output.data(shown, () => describeDevice(shown, cli.terminal.now(), cli.output.paint));
+      const client = await cli.client();
+      const shown = await client.get<DeviceResource>(at(device));
+      const { rollouts } = await client.get<DeviceRolloutList>(`${at(shown.id)}/rollouts`);
+      const around = await placeOf(client, shown.site, rollouts);
+      const now = cli.terminal.now();
+      const lines = rollouts.map((part) => rolloutOfDevice(part, now, around));
+      cli.output.data({ ...shown, rollouts }, () => describeDevice(shown, lines, now, cli.output.paint));
     },
   );
 
@@ -184,6 +194,32 @@ export function deviceCommands(program: Command, cli: Cli): void {
       cli.output.data(revoked, () => `${revoked.name} (${revoked.id}) is revoked.`);
     },
   );
+}
+
+/** What holds at a site, as far as it keeps the device from being told. */
+async function placeOf(
+  client: OperatorClient,
+  site: string,
+  rollouts: DeviceRolloutList["rollouts"],
+): Promise<Around> {
+  const heldBy = (reason: string) => rollouts.find(({ held }) => held === reason)?.rollout;
+  const waiting = heldBy("window");
+  return {
+    ...(heldBy("freeze") ? await client.get<FreezeList>("/freezes", { past: 0 }) : {}),
+    ...(waiting ? { terms: await windowsOf(client, site, waiting) } : {}),
+  };
+}
+
+async function windowsOf(
+  client: OperatorClient,
+  site: string,
+  rollout: string,
+): Promise<NonNullable<Around["terms"]>> {
+  const path = `/sites/${site.split("/").map(encodeURIComponent).join("/")}`;
+  const { effective } = await client.get<SiteResource>(path);
+  const { plan } = await client.get<RolloutResource>(`/rollouts/${encodeURIComponent(rollout)}`);
+  const { timeZone, windows } = effective;
+  return { timeZone, windows: Array.isArray(plan.windows) ? plan.windows : windows };
 }
 
 const labelChange = (pairs: readonly string[]): Record<string, string | null> =>

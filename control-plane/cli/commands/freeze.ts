@@ -3,6 +3,7 @@ import type { FreezeList, FreezeResource } from "../../api/schemas/freezes.ts";
 import type { Cli } from "../cli.ts";
 import { parseMoment } from "../moment.ts";
 import { wholeNumber } from "../options.ts";
+import { hasDevices } from "../places.ts";
 import { ago, duration } from "../words.ts";
 
 const EVERYWHERE = "everywhere";
@@ -19,8 +20,8 @@ export function freezeCommands(program: Command, cli: Cli): void {
       examples: [
         ['muster freeze create --to +2h --reason "incident 4711"', "everywhere, from now on"],
         [
-          "muster freeze create --site eu --from 2026-12-24T00:00Z --to 2026-12-27T00:00Z --reason xmas",
-          "in eu and all below it",
+          "muster freeze create --site eu --from +1d --to 2026-12-27T00:00Z --reason xmas",
+          "at eu and all below it",
         ],
       ],
     },
@@ -46,6 +47,8 @@ export function freezeCommands(program: Command, cli: Cli): void {
       cli.output.say(
         `Nothing new is told ${placeOf(freeze)} ${whenOf(freeze)}: muster freeze end ${freeze.id} ends it.`,
       );
+      if (freeze.site !== null && !(await hasDevices(client, freeze.site)))
+        cli.output.say(`Mind the name: no device is at ${freeze.site} or below it now.`);
     },
   );
 
@@ -94,7 +97,7 @@ export function freezeCommands(program: Command, cli: Cli): void {
   );
 }
 
-const placeOf = ({ site }: FreezeResource): string => (site === null ? EVERYWHERE : `in ${site}`);
+const placeOf = ({ site }: FreezeResource): string => (site === null ? EVERYWHERE : `at ${site}`);
 
 const whenOf = ({ state, from, to }: FreezeResource): string =>
   state === "planned"

@@ -1,3 +1,4 @@
+import { MusterError } from "@muster/shared/errors";
 import type { Command } from "commander";
 import type { DeviceHealthResource, HealthResource, SiteHealthList } from "../../api/schemas/health.ts";
 import type { Cli } from "../cli.ts";
@@ -30,6 +31,12 @@ export function healthCommands(program: Command, cli: Cli): void {
     },
   );
   const group = program.commands.find((command) => command.name() === "health")!;
+  /** Commander takes the options of `health` also where they stand behind one of its commands. */
+  const refuse = (names: readonly string[]) => {
+    const name = names.find((each) => group.opts()[each] !== undefined);
+    if (name !== undefined)
+      throw new MusterError("settings.invalid", `--${name} belongs to \`muster health\` alone.`);
+  };
 
   cli.leaf(
     group,
@@ -40,6 +47,7 @@ export function healthCommands(program: Command, cli: Cli): void {
     },
     (command) => command,
     async ([device = ""]) => {
+      refuse(["site", "class", "release"]);
       const client = await cli.client();
       const health = await client.get<DeviceHealthResource>(`/health/devices/${encodeURIComponent(device)}`);
       cli.output.data(health, () => describeDeviceHealth(health, cli.terminal.now(), cli.output.paint));
@@ -50,12 +58,22 @@ export function healthCommands(program: Command, cli: Cli): void {
     group,
     {
       name: "sites",
-      summary: "every site with its score; figures include the sites below",
-      examples: [["muster health sites --json | jq '.[] | select(.score < 70) | .site'", "for a script"]],
+      summary: "every site with its score, the worst first; figures include the sites below",
+      examples: [
+        ["muster health sites", "the worst first"],
+        ["muster health sites --site eu/de", "this one and those below it"],
+        ["muster health sites --json | jq '.[] | select(.score < 70) | .site'", "for a script"],
+      ],
     },
     (command) => command,
     async () => {
-      const { sites } = await (await cli.client()).get<SiteHealthList>("/health/sites");
+      refuse(["class", "release"]);
+      const { site: top } = group.opts();
+      const answer = await (await cli.client()).get<SiteHealthList>("/health/sites");
+      const isBelow = (site: string) => top === undefined || site === top || site.startsWith(`${top}/`);
+      const sites = answer.sites
+        .filter(({ site }) => isBelow(site))
+        .sort((a, b) => (a.score ?? 101) - (b.score ?? 101));
       if (sites.length === 0 && !cli.output.json) cli.output.say("There is no site with a device yet.");
       else cli.output.data(sites, () => siteTable(sites, cli.output.width));
     },

@@ -10,6 +10,7 @@ import { KEYS_OPTION, openKeys } from "../keys.ts";
 import { printable } from "../terminal.ts";
 import { uploadFiles } from "../upload.ts";
 import { ago, bytes } from "../words.ts";
+import { quarantineCommands } from "./quarantine.ts";
 
 /** Somebody else may register a release in between: then the targets are signed anew over theirs. */
 const ATTEMPTS = 5;
@@ -69,17 +70,28 @@ export function releaseCommands(program: Command, cli: Cli): void {
   cli.leaf(
     group,
     {
-      name: "show <name> <version>",
-      summary: "components and variants of a release",
-      examples: [["muster release show vibration 1.0.0", "what a device may get"]],
+      name: "show <release>",
+      summary: "components and variants of a release, and where it is in quarantine",
+      examples: [["muster release show vibration@1.0.0", "what a device may get"]],
     },
     (command) => command,
-    async ([name = "", version = ""]) => {
+    async ([given = ""]) => {
+      const [name, version] = releaseNamed(given);
       const path = `/releases/${encodeURIComponent(name)}/${encodeURIComponent(version)}`;
       const release = await (await cli.client()).get<ReleaseResource>(path);
       cli.output.data(release, () => describeRelease(release, cli.terminal.now()));
     },
   );
+
+  quarantineCommands(group, cli);
+}
+
+/** @throws MusterError `settings.invalid` */
+function releaseNamed(text: string): [name: string, version: string] {
+  const [, name, version] = /^([^@]+)@([^@]+)$/.exec(text) ?? [];
+  if (!name || !version)
+    throw new MusterError("settings.invalid", `${text} is no release: write NAME@VERSION.`);
+  return [name, version];
 }
 
 async function createRelease(cli: Cli, file: string, keys: OfflineKeys): Promise<ReleaseResource> {

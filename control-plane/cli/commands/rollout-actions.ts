@@ -64,7 +64,7 @@ const ACTIONS: readonly Action[] = [
   {
     verb: "admit-late",
     summary: "let held late joiners take part",
-    does: "they are told with the last wave",
+    does: "they are told after the last wave",
   },
 ];
 

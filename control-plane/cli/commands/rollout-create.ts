@@ -25,7 +25,7 @@ export function createCommand(group: Command, cli: Cli): void {
       command
         .option("-f, --file <plan>", "plan as JSON; the options below go before it")
         .option("--release <name@version>", "what to roll out")
-        .option("--selector <selector>", "which devices, e.g. site=eu/de,ring!=late; all unless given")
+        .option("-l, --selector <selector>", "which devices, e.g. site=eu/de,ring!=late; all unless given")
         .option("--wave <size>", "3, 10%, canary:1 or a selector; repeat it; sizes are cumulative", readWave)
         .option("--soak <span>", "how long each wave must hold, e.g. 30s", timeSpan)
         .option("--min-success <percent>", "least share of successes a wave needs", readPercent)

@@ -1,5 +1,6 @@
 import { MusterError } from "@muster/shared/errors";
 import type { Command } from "commander";
+import type { FreezeList } from "../../api/schemas/freezes.ts";
 import type {
   RolloutDeviceList,
   RolloutEventList,
@@ -9,13 +10,15 @@ import type {
 import type { Cli } from "../cli.ts";
 import type { OperatorClient } from "../client.ts";
 import { EXIT } from "../exit-codes.ts";
-import { failureText, releaseName } from "../names.ts";
+import { type Around, standingText } from "../hold-words.ts";
+import { releaseName } from "../names.ts";
 import { positiveNumber, timeSpan, wholeNumber } from "../options.ts";
 import { describeRollout } from "../rollout-status.ts";
 import { countsText, healthOf, isOver } from "../rollout-words.ts";
+import { type Column, table } from "../table.ts";
 import { printable } from "../terminal.ts";
 import { watchRollout } from "../watch.ts";
-import { ago } from "../words.ts";
+import { ago, timestamp } from "../words.ts";
 import { actionCommands } from "./rollout-actions.ts";
 import { createCommand } from "./rollout-create.ts";
 
@@ -71,11 +74,14 @@ export function rolloutCommands(program: Command, cli: Cli): void {
       const client = await cli.client();
       const rollout = await client.get<RolloutResource>(at(id));
       const devices = await allDevices(client, id);
+      const around = await freezesAround(client, rollout);
       const now = cli.terminal.now();
       cli.output.data({ ...rollout, devices }, () =>
         [
           ...describeRollout(rollout, now, cli.output.paint),
-          ...devices.map((device) => `  wave ${device.wave}  ${deviceLine(device, now)}`),
+          ...(devices.length > 0
+            ? [table(deviceColumns(rollout, now, around), devices, cli.output.width)]
+            : []),
         ].join("\n"),
       );
     },
@@ -86,13 +92,24 @@ export function rolloutCommands(program: Command, cli: Cli): void {
     {
       name: "devices <rollout>",
       summary: "each device of a rollout: where it is, and what keeps it",
-      examples: [["muster rollout devices ROLLOUT", "who is where, and why"]],
+      examples: [
+        ["muster rollout devices ROLLOUT", "who is where, and why"],
+        ["muster rollout devices ROLLOUT --site eu/de", "only there"],
+        ["muster device show DEVICE", "one device in all its rollouts"],
+      ],
     },
-    (command) => command,
-    async ([id = ""]) => {
-      const devices = await allDevices(await cli.client(), id);
-      const now = cli.terminal.now();
-      cli.output.data(devices, () => devices.map((device) => deviceLine(device, now)).join("\n"));
+    (command) => command.option("--site <path>", "this site and everything below it"),
+    async ([id = ""], { site }) => {
+      const client = await cli.client();
+      const rollout = await client.get<RolloutResource>(at(id));
+      const lies = (place: string) => site === undefined || place === site || place.startsWith(`${site}/`);
+      const devices = (await allDevices(client, id)).filter((device) => lies(device.site));
+      const around = await freezesAround(client, rollout);
+      const nothing =
+        rollout.startedAt === null
+          ? `The rollout is ${rollout.state}: its devices are fixed when it starts. --dry-run of its plan says who they would be.`
+          : "No device of the rollout is there.";
+      cli.output.list(devices, deviceColumns(rollout, cli.terminal.now(), around), devices, nothing);
     },
   );
 
@@ -110,9 +127,7 @@ export function rolloutCommands(program: Command, cli: Cli): void {
       const client = await cli.client();
       const events = await allEvents(client, id, Number(options.after));
       cli.output.data(events, () =>
-        events
-          .map((event) => `${new Date(event.at).toISOString().slice(0, 19)}Z  ${printable(event.sentence)}`)
-          .join("\n"),
+        events.map((event) => `${timestamp(event.at)}  ${printable(event.sentence)}`).join("\n"),
       );
     },
   );
@@ -178,17 +193,21 @@ async function allEvents(
 
 type Device = RolloutDeviceList["devices"][number];
 
-/** One device with its status, what keeps it and why it failed. */
-function deviceLine(device: Device, now: number): string {
-  const { situation, held, phase, attempts, notBefore, failure } = device;
-  const more = [
-    held !== null && held !== situation ? `held: ${held}` : "",
-    situation === "pending" && phase !== null ? phase : "",
-    attempts > 1 ? `attempt ${attempts}` : "",
-    notBefore !== null ? `again ${ago(notBefore, now)}` : "",
-    failureText(failure),
-  ].filter((text) => text !== "");
-  return printable(`${device.site}/${device.name}: ${[situation, ...more].join(", ")}`);
+const deviceColumns = (
+  { state, wave: openWave }: RolloutResource,
+  now: number,
+  around: Around,
+): Column<Device>[] => [
+  { title: "DEVICE", value: ({ name }) => name },
+  { title: "SITE", value: ({ site }) => site },
+  { title: "WAVE", value: ({ wave }) => wave, right: true },
+  { title: "IS", value: (device) => standingText(device, { state, openWave }, now, around) },
+];
+
+/** The freezes, where one holds devices of the rollout. */
+async function freezesAround(client: OperatorClient, { held }: RolloutResource): Promise<Around> {
+  if (!held.freeze) return {};
+  return await client.get<FreezeList>("/freezes", { past: 0 });
 }
 
 async function allDevices(client: OperatorClient, id: string): Promise<Device[]> {

@@ -1,8 +1,10 @@
 import { MusterError } from "@muster/shared/errors";
 import type { Command } from "commander";
+import type { FreezeList } from "../../api/schemas/freezes.ts";
 import type { SiteChange, SiteList, SiteResource } from "../../api/schemas/targeting.ts";
 import { parseWindow } from "../../fleet/maintenance-window.ts";
 import type { Cli } from "../cli.ts";
+import type { OperatorClient } from "../client.ts";
 import { collect, collectLabelChange, positiveNumber } from "../options.ts";
 import { describeSite } from "../site-words.ts";
 
@@ -46,7 +48,10 @@ export function siteCommands(program: Command, cli: Cli): void {
       examples: [["muster site show eu/berlin", "time zone, uplink, windows, labels"]],
     },
     (command) => command,
-    async ([site = ""]) => tell(cli, await (await cli.client()).get<SiteResource>(at(site))),
+    async ([site = ""]) => {
+      const client = await cli.client();
+      await tell(cli, client, await client.get<SiteResource>(at(site)));
+    },
   );
 
   cli.leaf(
@@ -57,8 +62,8 @@ export function siteCommands(program: Command, cli: Cli): void {
       examples: [
         ["muster site set eu/berlin --time-zone Europe/Berlin --uplink 2000", "clock and uplink"],
         [
-          'muster site set eu --window "mon-fri 02:00-05:00" --window "sat,sun 00:00-24:00"',
-          "when to change",
+          'muster site set eu --window "mon-fri 02:00-05:00" --window "sat 00:00-24:00"',
+          "when its devices may be told",
         ],
         ["muster site set eu/berlin --label region=north --label old=", "set a label, take one away"],
         ["muster site set eu/lab --any-time", "no windows here, whatever holds above"],
@@ -115,8 +120,10 @@ export function siteCommands(program: Command, cli: Cli): void {
   );
 }
 
-const tell = (cli: Cli, site: SiteResource): void =>
-  cli.output.data(site, () => describeSite(site, cli.output.paint));
+async function tell(cli: Cli, client: OperatorClient, site: SiteResource): Promise<void> {
+  const { freezes } = await client.get<FreezeList>("/freezes", { past: 0 });
+  cli.output.data(site, () => describeSite(site, freezes, cli.terminal.now(), cli.output.paint));
+}
 
 async function change(
   cli: Cli,
@@ -127,5 +134,8 @@ async function change(
   if (named.length === 0)
     throw new MusterError("settings.invalid", "Say what to set: --label, --time-zone, --uplink or --window.");
   const client = await cli.client();
-  tell(cli, await client.send<SiteResource>("PATCH", at(site), Object.fromEntries(named)));
+  const changed = await client.send<SiteResource>("PATCH", at(site), Object.fromEntries(named));
+  await tell(cli, client, changed);
+  if (changed.devices + changed.revoked === 0)
+    cli.output.say(`Mind the name: no device is at ${site} or below it now.`);
 }

@@ -14,9 +14,12 @@ const most = (limit: Limit, devices: number): number =>
     ? limit.count
     : Math.max(1, Math.floor(Number(((devices * limit.percent) / 100).toFixed(6))));
 
-const budgetOf = (limit: Limit | undefined, { devices, unavailable }: Strength): Budget => ({
-  left: limit ? most(limit, devices) - unavailable : Number.POSITIVE_INFINITY,
-});
+/** Counting the fleet takes a while: a place is asked only where the plan has a limit for it. */
+function budgetOf(limit: Limit | undefined, strength: () => Strength): Budget {
+  if (!limit) return { left: Number.POSITIVE_INFINITY };
+  const { devices, unavailable } = strength();
+  return { left: most(limit, devices) - unavailable };
+}
 
 /**
  * How many more devices may become unavailable in each place. A device that is told counts from then on, since
@@ -49,7 +52,7 @@ export class BlastRadiusBudget {
   #at(site: string): readonly Budget[] {
     let budgets = this.#ofSite.get(site);
     if (!budgets) {
-      const own = budgetOf(this.#limits.site, this.#places.site(site));
+      const own = budgetOf(this.#limits.site, () => this.#places.site(site));
       budgets = [own, this.#region(regionOf(site, this.#limits.regionDepth))];
       this.#ofSite.set(site, budgets);
     }
@@ -59,7 +62,7 @@ export class BlastRadiusBudget {
   #region(path: string): Budget {
     let budget = this.#regions.get(path);
     if (!budget) {
-      budget = budgetOf(this.#limits.region, this.#places.region(path, this.#limits.regionDepth));
+      budget = budgetOf(this.#limits.region, () => this.#places.region(path, this.#limits.regionDepth));
       this.#regions.set(path, budget);
     }
     return budget;
@@ -68,7 +71,7 @@ export class BlastRadiusBudget {
   #of(hardwareClass: string): Budget {
     let budget = this.#classes.get(hardwareClass);
     if (!budget) {
-      budget = budgetOf(this.#limits.hardwareClass, this.#places.hardwareClass(hardwareClass));
+      budget = budgetOf(this.#limits.hardwareClass, () => this.#places.hardwareClass(hardwareClass));
       this.#classes.set(hardwareClass, budget);
     }
     return budget;

@@ -51,7 +51,9 @@ export class PaceBudget {
     const { pace, state, notified, succeeded, tickMs, now } = input;
     this.#perMs = pace ? ratePerMinute(pace, notified, succeeded) / MINUTE : Number.POSITIVE_INFINITY;
     const burst = Math.max(1, this.#perMs * tickMs);
-    const brought = state ? state.credit + this.#perMs * Math.max(0, now - state.at) : burst;
+    // A state of a time that is still to come was kept by a clock that was put back since.
+    const kept = state && state.at - now <= tickMs ? state : null;
+    const brought = kept ? kept.credit + this.#perMs * Math.max(0, now - kept.at) : burst;
     this.#credit = Math.min(brought, this.#perMs * tickMs + 1, Number.MAX_SAFE_INTEGER);
     this.devices = pace
       ? Math.min(Math.floor(this.#credit + ROUNDING), Math.ceil(burst))

@@ -3,7 +3,7 @@ import { numbersOf, type Step } from "./step.ts";
 
 const UNTOLD: ReadonlySet<string> = new Set(["waiting", "retrying", "held"]);
 
-/** After the deadline nothing more is told: a rollout under way is aborted, what waits is skipped. */
+/** After the deadline nothing more is told: a rollout under way is aborted, a completed one skips who waits. */
 export function keepDeadline(step: Step): void {
   const { rollout, now } = step;
   const { deadlineSeconds } = rollout.plan;
@@ -15,10 +15,9 @@ export function keepDeadline(step: Step): void {
     step.move({ state: "aborting", reason });
     step.event("deadline", reason, numbersOf(all));
   }
-  if (step.state !== "aborting" && step.state !== "completed") return;
+  if (step.state !== "completed") return;
   for (const [index, record] of step.devices.entries()) {
     if (!UNTOLD.has(record.status)) continue;
-    if (record.status === "retrying" && step.state === "aborting") continue;
     if (step.full) {
       step.more = true;
       return;

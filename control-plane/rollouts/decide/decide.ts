@@ -2,6 +2,7 @@ import type { Rollout } from "../model.ts";
 import { keepDeadline } from "./deadline.ts";
 import { takeInEvidence } from "./evidence-step.ts";
 import { passGate, watchStragglers } from "./gate.ts";
+import { heedQuarantine } from "./quarantine.ts";
 import { Step } from "./step.ts";
 import { tell } from "./tell.ts";
 import { callOff, revertAll } from "./turn-back.ts";
@@ -21,15 +22,22 @@ export function decide(rollout: Rollout, facts: Facts, now: number, limits: Deci
   keepDeadline(step);
   if (step.state === "running" || step.state === "paused") passGate(step);
   else if (step.state === "completed") watchStragglers(step);
-  if (step.state === "running" || step.state === "completed") tell(step);
+  if (step.state === "running" || step.state === "completed") {
+    if (!heedQuarantine(step)) return step.decision();
+    tell(step);
+  }
   if (step.state === "reverting") revertAll(step);
   if (step.state === "aborting") callOff(step);
   return step.decision();
 }
 
 /** True when a decision has nothing to store. */
-export const changesNothing = (rollout: Rollout, { progress, changed, events }: Decision): boolean =>
+export const changesNothing = (
+  rollout: Rollout,
+  { progress, changed, quarantine, events }: Decision,
+): boolean =>
   changed.length === 0 &&
+  quarantine.length === 0 &&
   events.length === 0 &&
   progress.state === rollout.state &&
   progress.wave === rollout.wave &&

@@ -1,18 +1,22 @@
-import { incriminates } from "../evidence.ts";
-import { type GateInput, type GateView, judgeGate, successHolds } from "../gate/judge.ts";
+import { noDevices } from "../counts.ts";
+import type { GateInput } from "../gate/input.ts";
+import { successHolds } from "../gate/install-conditions.ts";
+import { judgeGate } from "../gate/judge.ts";
+import type { GateView } from "../gate/views.ts";
 import { placeWagers } from "../gate/wagers.ts";
+import { blame } from "./blame.ts";
 import { numbersOf, type Step } from "./step.ts";
 import { advance, openWave } from "./waves.ts";
 
 function inputOf(step: Step): GateInput {
-  const { wave, all, waves } = step.counts();
+  const { wave, all } = step.counts();
   const { plan } = step.rollout;
   const { wave: open, waveClockAt, gateHeldSince } = step.progress;
   return {
     number: (open ?? 0) + 1,
     wave,
     all,
-    isLast: (open ?? 0) + 1 >= waves,
+    isLast: (open ?? 0) + 1 >= step.rollout.plannedWaves,
     plan: plan.gate,
     timeoutSeconds: plan.timeouts.total,
     openedAt: waveClockAt ?? step.now,
@@ -56,15 +60,15 @@ export function passGate(step: Step): void {
 
 /** A completed rollout goes on telling stragglers: too many failures among all devices still stop it. */
 export function watchStragglers(step: Step): void {
-  const gate = judgeGate(inputOf(step));
+  const gate = judgeGate({ ...inputOf(step), wave: noDevices() });
   if (gate.verdict === "violated") stop(step, gate);
 }
 
 function stop(step: Step, gate: GateView): void {
   const { onFailure } = step.rollout.plan;
-  if (onFailure === "pause" && step.state === "paused") return;
-  for (const name of gate.hardwareClasses) step.quarantine.add(name);
-  for (const record of step.devices) if (incriminates(record)) step.quarantine.add(record.hardwareClass);
+  blame(step, gate);
+  const isSaid = step.state === "paused" && step.progress.gate?.verdict === "violated";
+  if (onFailure === "pause" && isSaid) return;
   const reverts = onFailure === "revert";
   step.move({
     state: reverts ? "reverting" : "paused",
@@ -75,7 +79,7 @@ function stop(step: Step, gate: GateView): void {
   });
   step.event(
     "gate-violated",
-    `${gate.reason} ${reverts ? "Every changed device goes back." : "The rollout pauses."}`,
+    `${gate.reason} ${reverts ? "Every changed device goes back." : "The rollout is paused."}`,
     numbersOf(step.counts().all),
   );
 }

@@ -1,6 +1,6 @@
 import type { HoldReason } from "../admission/admit.ts";
 import { countDevices } from "../counts.ts";
-import type { GateView } from "../gate/judge.ts";
+import type { GateView } from "../gate/views.ts";
 import { type DeviceRecord, progressOf, type Rollout, type RolloutProgress } from "../model.ts";
 import type { DeviceCounts } from "../views.ts";
 import type { Decision, DecisionLimits, Facts, Instruction, RolloutEvent } from "./types.ts";
@@ -50,6 +50,12 @@ export class Step {
   /** True once as many records changed as one decision may change. */
   get full(): boolean {
     return this.#changed.size >= this.limits.changes;
+  }
+
+  /** True for what this decision puts in quarantine as well. */
+  isQuarantined(digest: string, hardwareClass: string): boolean {
+    const own = digest === this.rollout.release.digest && this.quarantine.has(hardwareClass);
+    return own || this.facts.isQuarantined(digest, hardwareClass);
   }
 
   change(index: number, record: DeviceRecord): void {

@@ -1,7 +1,7 @@
 import { type Admission, admit } from "../admission/admit.ts";
 import type { AdmissionCandidate } from "../admission/facts.ts";
 import type { DeviceRecord } from "../model.ts";
-import { contest } from "../rivals.ts";
+import { contest, isGoingBack } from "../rivals.ts";
 import type { Step } from "./step.ts";
 import type { Places } from "./types.ts";
 
@@ -67,24 +67,27 @@ function candidatesOf(
   most: number,
 ): { wanted: Map<string, Wanted>; cut: boolean } {
   const { facts, now, rollout, progress } = step;
+  const { site: ofSite, region, hardwareClass: ofClass } = rollout.plan.blastRadius;
+  const isLimited = (ofSite ?? region ?? ofClass) !== undefined;
   const wanted = new Map<string, Wanted>();
   for (const [index, record] of step.devices.entries()) {
     if (record.status !== "waiting" && record.status !== "retrying") continue;
     if (record.wave > (progress.wave ?? -1)) continue;
     if (wanted.size >= most) return { wanted, cut: true };
-    const { device, site, hardwareClass, notBefore, bytes } = record;
+    const { device, notBefore, bytes } = record;
     if (!facts.isOnline(index)) step.held.set(device, "offline");
     else if (notBefore !== null && notBefore > now) step.held.set(device, "retry");
     else {
       const busy =
         facts.rivals.length > 0 &&
         contest(rollout, record, () => facts.of(device).owner, facts.rivals) !== "free";
+      const { site, hardwareClass } = places.whereIs(record);
       const candidate: AdmissionCandidate = {
         device,
         site,
         hardwareClass,
         online: true,
-        unavailable: places.isUnavailable(device),
+        unavailable: isLimited && places.isUnavailable(device),
         notBefore,
         busyElsewhere: busy,
         bytes,
@@ -97,10 +100,11 @@ function candidatesOf(
 
 function told(record: DeviceRecord, { facts, now }: Step): DeviceRecord {
   const { reported, desired } = facts.of(record.device);
+  const running = isGoingBack(record.device, facts.rivals) ? desired : (reported?.running ?? desired);
   return {
     ...record,
     status: "told",
-    previous: record.attempts > 0 ? record.previous : (reported?.running ?? desired),
+    previous: record.attempts > 0 ? record.previous : running,
     attempts: record.attempts + 1,
     toldAt: now,
     phase: null,

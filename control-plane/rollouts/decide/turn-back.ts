@@ -1,6 +1,7 @@
 import { situationOf } from "../counts.ts";
-import { hasBegun } from "../evidence.ts";
+import { hasBegun, isLeftUnbegun } from "../evidence.ts";
 import type { DeviceRecord } from "../model.ts";
+import { wayBack } from "../way-back.ts";
 import { counted, fitting } from "../words.ts";
 import { numbersOf, type Step } from "./step.ts";
 
@@ -8,20 +9,23 @@ const CHANGED: ReadonlySet<string> = new Set(["told", "retrying", "succeeded", "
 
 /** Gives every device that was told its previous release back; offline ones find the newer directive. */
 export function revertAll(step: Step): void {
-  turnBack(step, ({ status }) => CHANGED.has(status), {}, "reverted");
+  const isTold = ({ status, attempts }: DeviceRecord) =>
+    CHANGED.has(status) || (status === "superseded" && attempts > 0);
+  turnBack(step, isTold, {}, "reverted");
 }
 
-/** Takes back what was told and has not begun; what has begun runs to its end. */
+/** Takes back what was told and has not begun, timed out or not; what has begun runs to its end. */
 export function callOff(step: Step): void {
-  const unbegun = (record: DeviceRecord) =>
-    record.status === "retrying" ||
-    (record.status === "told" && !hasBegun(record, step.facts.of(record.device)));
+  const unbegun = (record: DeviceRecord) => {
+    const facts = () => step.facts.of(record.device);
+    return isLeftUnbegun(record, facts) || (record.status === "told" && !hasBegun(record, facts()));
+  };
   turnBack(step, unbegun, { outcome: "canceled" }, "aborted");
 }
 
 /**
- * Issues the way back for the devices that `which` names, and ends when every device that can be reached has
- * settled. A device that another rollout took over has another owner and is left alone.
+ * Issues the way back for the devices that `which` names, skips those that were not told, and ends when every
+ * device that can be reached has settled.
  */
 function turnBack(
   step: Step,
@@ -29,20 +33,20 @@ function turnBack(
   change: Partial<DeviceRecord>,
   end: "reverted" | "aborted",
 ): void {
-  const { rollout, facts, now } = step;
   for (const [index, record] of step.devices.entries()) {
-    if (!CHANGED.has(record.status) || !which(record)) continue;
-    const { active, owner } = facts.of(record.device);
-    if (!active || owner !== rollout.id) continue;
+    if (!which(record) || !isOurs(step, record)) continue;
     if (step.room === 0) {
       step.more = true;
       return;
     }
-    step.instruct({ device: record.device, release: record.previous });
-    step.change(index, { ...record, status: "returning", returnedAt: now, notBefore: null, ...change });
+    sendBack(step, index, record, change);
+  }
+  if (!skipUntold(step)) {
+    step.more = true;
+    return;
   }
   if (step.devices.some((record, place) => isUnsettled(step, record, place))) return;
-  step.move({ state: end, endedAt: now });
+  step.move({ state: end, endedAt: step.now });
   const { all } = step.counts();
   const away = all.returning;
   const stuck = all.returnFailed > 0 ? ` ${all.returnFailed} could not go back.` : "";
@@ -52,6 +56,55 @@ function turnBack(
     `${counted(all.returned, "device")} ${fitting(all.returned, "is", "are")} back on the previous release.${stuck}${rest}`,
     numbersOf(all),
   );
+}
+
+/**
+ * False for a device that was revoked, and for one that another rollout took over: it is left alone, unless that
+ * rollout has since given it the release of this one back.
+ */
+function isOurs({ facts, rollout }: Step, { device, status }: DeviceRecord): boolean {
+  const { active, owner, desired } = facts.of(device);
+  if (!active || owner === rollout.id) return active;
+  const isBack = status === "superseded" && desired?.digest === rollout.release.digest;
+  return isBack && owner !== null && facts.hasSentBack(owner, device);
+}
+
+/** Issues the way back for one device, whatever the room. False for one that is left alone. */
+export function sendBack(
+  step: Step,
+  index: number,
+  record: DeviceRecord,
+  change: Partial<DeviceRecord>,
+): boolean {
+  const { facts, now } = step;
+  const { device, hardwareClass } = record;
+  if (!isOurs(step, record)) return false;
+  const previous = wayBack(
+    record.previous,
+    record.toldGeneration ?? 0,
+    () => facts.installations(device),
+    (digest) => step.isQuarantined(digest, hardwareClass),
+  );
+  step.instruct({ device, release: previous });
+  step.change(index, {
+    ...record,
+    status: "returning",
+    previous,
+    returnedAt: now,
+    notBefore: null,
+    ...change,
+  });
+  return true;
+}
+
+/** Who waits is told nothing any more; false where a limit cut that short. */
+function skipUntold(step: Step): boolean {
+  for (const [index, record] of step.devices.entries()) {
+    if (record.status !== "waiting" && record.status !== "held") continue;
+    if (step.full) return false;
+    step.change(index, { ...record, status: "skipped", outcome: record.outcome ?? "canceled" });
+  }
+  return true;
 }
 
 /** At work and within reach: worth waiting for. */

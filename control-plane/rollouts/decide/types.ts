@@ -3,9 +3,10 @@ import type { HoldReason } from "../admission/admit.ts";
 import type { PlaceFacts } from "../admission/facts.ts";
 import type { Freeze } from "../admission/freeze.ts";
 import type { Exposures } from "../exposure/exposures.ts";
-import type { GateView } from "../gate/judge.ts";
+import type { GateView } from "../gate/views.ts";
 import type { DeviceFacts, DeviceRecord, RolloutProgress } from "../model.ts";
 import type { Rival } from "../rivals.ts";
+import type { Installation } from "../way-back.ts";
 
 /** Everything that a decision may ask about the world of this moment. */
 export interface Facts {
@@ -14,6 +15,12 @@ export interface Facts {
   isOnline(place: number): boolean;
   /** False where nothing but time and liveness can have changed since the last decision; by place as well. */
   hasChanged(place: number): boolean;
+  /** True where a release, by its digest, is in quarantine for a hardware class. */
+  isQuarantined(digest: string, hardwareClass: string): boolean;
+  /** Releases that rollouts told a device. */
+  installations(device: string): readonly Installation[];
+  /** True where a rollout has sent the device back, after whatever it did with it. */
+  hasSentBack(rollout: string, device: string): boolean;
   /** The places of the fleet, while the records of this rollout are these. */
   around(records: readonly DeviceRecord[]): Places;
   freezes: readonly Freeze[];
@@ -24,6 +31,8 @@ export interface Facts {
 }
 
 export interface Places extends PlaceFacts {
+  /** Where a device is now: it may have been moved since the start. */
+  whereIs(record: DeviceRecord): Pick<DeviceRecord, "site" | "hardwareClass">;
   /** True where the places count the device as unavailable already. */
   isUnavailable(device: string): boolean;
 }

@@ -1,11 +1,11 @@
-import type { GateView } from "../gate/judge.ts";
+import type { GateView } from "../gate/views.ts";
 import { counted, fitting } from "../words.ts";
 import { numbersOf, type Step } from "./step.ts";
 
 /** Opens a wave: its devices may be told from now on, and its gate is judged. */
 export function openWave(step: Step, wave: number): void {
   step.move({ wave, waveOpenedAt: step.now, waveClockAt: step.now, gateHeldSince: null, skipWave: null });
-  const members = step.devices.filter((record) => record.wave === wave);
+  const members = step.devices.filter((record) => record.wave === wave && record.status === "waiting");
   const sites = new Set(members.map(({ site }) => site)).size;
   step.event(
     "wave-opened",

@@ -1,7 +1,10 @@
 import type { DeviceRecord } from "../model.ts";
 
-/** `updated`: of the open wave and told. `control`: of a later wave, so not told. */
-export type Arm = "updated" | "control";
+/**
+ * `updated`: of the open wave and told. `untold`: of the open wave and still to be told, so not measured yet.
+ * `control`: of a later wave, so not told.
+ */
+export type Arm = "updated" | "untold" | "control";
 
 export interface TrackedMember {
   device: string;
@@ -32,6 +35,7 @@ function armOf({ wave, status }: MemberRecord, open: number): Arm | undefined {
       return wave === open ? "updated" : undefined;
     case "waiting":
     case "held":
+      if (wave === open) return "untold";
       return wave > open ? "control" : undefined;
     default:
       return undefined;

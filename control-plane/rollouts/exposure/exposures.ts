@@ -22,6 +22,11 @@ export interface BlockSample {
 export interface Exposures {
   /** By hardware class. */
   arms(): ReadonlyMap<string, Arms>;
+  /**
+   * Hardware classes with a device of the open wave, told or to be told, and with at least so many controls; in
+   * order, whether or not anybody has reported.
+   */
+  classes(leastControls: number): string[];
   /** True when the first block of some updated device in a round lies after `judged` and no later than `block`. */
   hasNewcomers(round: number, judged: number, block: number): boolean;
   /** Devices that measured something in a closed block of a round, in no certain order. */
@@ -36,6 +41,7 @@ export interface Exposures {
 
 export const NO_EXPOSURES: Exposures = {
   arms: () => new Map(),
+  classes: () => [],
   hasNewcomers: () => false,
   block: () => [],
   awaited: () => 0,

@@ -85,7 +85,7 @@ export class TrackedExposures implements Exposures {
     receivedAt: number,
   ): DeviceExposure | undefined {
     const member = this.#members.get(device);
-    if (!member || receivedAt < this.grid.openedAt) return undefined;
+    if (!member || member.arm === "untold" || receivedAt < this.grid.openedAt) return undefined;
     const entries = inference.filter(
       ({ release }) => (release === this.#digest) === (member.arm === "updated"),
     );
@@ -106,6 +106,15 @@ export class TrackedExposures implements Exposures {
 
   arms(): ReadonlyMap<string, Arms> {
     return this.#arms;
+  }
+
+  classes(leastControls: number): string[] {
+    const inWave = new Set<string>();
+    const controls = new Map<string, number>();
+    for (const { hardwareClass, arm } of this.#list)
+      if (arm === "control") controls.set(hardwareClass, (controls.get(hardwareClass) ?? 0) + 1);
+      else inWave.add(hardwareClass);
+    return [...inWave].filter((name) => (controls.get(name) ?? 0) >= leastControls).sort();
   }
 
   hasNewcomers(round: number, judged: number, block: number): boolean {
@@ -137,6 +146,7 @@ export class TrackedExposures implements Exposures {
   }
 
   #count({ hardwareClass, arm }: TrackedMember, exposure: DeviceExposure, sign: 1 | -1): void {
+    if (arm === "untold") return;
     let arms = this.#arms.get(hardwareClass);
     if (!arms) {
       arms = noArms();

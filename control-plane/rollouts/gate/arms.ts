@@ -11,6 +11,12 @@ export function updatedOf(arms: ReadonlyMap<string, Arms>): Sums {
   return sums;
 }
 
+/** One hardware class by itself. */
+export function onlyOf(arms: ReadonlyMap<string, Arms>, hardwareClass: string): ReadonlyMap<string, Arms> {
+  const pair = arms.get(hardwareClass);
+  return new Map(pair ? [[hardwareClass, pair]] : []);
+}
+
 /**
  * Both arms on the hardware classes that have measured the metric in both, the controls weighted to the classes of
  * the updated devices: a wave with more slow boxes than the rest of the fleet is not slower for that. Undefined

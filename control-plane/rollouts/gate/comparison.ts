@@ -23,10 +23,33 @@ export function comparisonOf(
   for (const { tests } of wagers?.rounds ?? []) {
     const test = tests[index];
     if (test && (best.devices === 0 || test.peak > best.peak))
-      best = { devices: test.entries, controls: test.controls, peak: test.peak };
+      best = { devices: test.all.entries, controls: test.controls, peak: test.peak };
   }
   const stake = Math.min(HIGHEST_SHOWN, Math.exp(best.peak));
   return { devices: best.devices, controls: best.controls, stake, limit };
+}
+
+/** Whose ranks convict the release: those of all devices together, and those of single hardware classes. */
+export interface Convicting {
+  all: boolean;
+  classes: string[];
+}
+
+/**
+ * Where the stake of a compared rule has reached its limit, at least one of the bets it is the mean of has; the
+ * ranks of those convict. None where the stake has not.
+ */
+export function convictingOf(plan: GatePlan, wagers: Wagers | null, index: number): Convicting {
+  const limit = Math.log(stakeLimit(plan));
+  const classes = new Set<string>();
+  let all = false;
+  for (const { tests } of wagers?.rounds ?? []) {
+    const test = tests[index];
+    if (!test || test.peak < limit) continue;
+    all ||= test.all.peak >= limit;
+    for (const [name, { peak }] of Object.entries(test.classes)) if (peak >= limit) classes.add(name);
+  }
+  return { all, classes: [...classes].sort() };
 }
 
 /**

@@ -1,15 +1,22 @@
 /**
- * A number in (0, 1] drawn from a seed and a name: the same on every machine and in whatever order it is asked
- * for, so that a tick that is repeated draws the same again. FNV-1a over the name, then the finaliser of
- * MurmurHash3 twice, for 53 bits.
+ * Numbers in (0, 1] drawn from a seed and a name that begins with `prefix`: the same on every machine and in
+ * whatever order they are asked for, so that a tick that is repeated draws the same again. FNV-1a over the name,
+ * then the finaliser of MurmurHash3 twice, for 53 bits.
  */
-export function draw(seed: number, name: string): number {
-  let hash = (0x811c9dc5 ^ seed) >>> 0;
-  for (let index = 0; index < name.length; index += 1)
-    hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193) >>> 0;
-  const high = mixed(hash);
-  const low = mixed(high ^ 0x9e3779b9 ^ seed);
-  return (high * 2 ** 21 + (low >>> 11) + 1) / 2 ** 53;
+export function drawer(seed: number, prefix: string): (name: string) => number {
+  const begun = hashed((0x811c9dc5 ^ seed) >>> 0, prefix);
+  return (name) => {
+    const high = mixed(hashed(begun, name));
+    const low = mixed(high ^ 0x9e3779b9 ^ seed);
+    return (high * 2 ** 21 + (low >>> 11) + 1) / 2 ** 53;
+  };
+}
+
+function hashed(from: number, text: string): number {
+  let hash = from;
+  for (let index = 0; index < text.length; index += 1)
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
+  return hash;
 }
 
 function mixed(value: number): number {

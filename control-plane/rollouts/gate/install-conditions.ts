@@ -2,7 +2,6 @@ import type { DeviceCounts } from "../views.ts";
 import { counted, fitting } from "../words.ts";
 import { amount, percentOf } from "./amounts.ts";
 import type { GateInput } from "./input.ts";
-import type { GatePlan } from "./plan.ts";
 import type { ConditionView } from "./views.ts";
 
 /** Devices with a known end. Silence past its deadline is an end: the engine counts it as failed. */
@@ -11,6 +10,10 @@ export const endedOf = ({ succeeded, failed }: DeviceCounts): number => succeede
 /** Devices that will still come to an end, and that are worth waiting for. */
 export const unsettledOf = ({ waiting, pending, silent, retrying }: DeviceCounts): number =>
   waiting + pending + silent + retrying;
+
+/** Those that will still come to an end: the ones that were told, and the ones that wait to be. */
+export const workText = ({ waiting, pending, silent, retrying }: DeviceCounts): string =>
+  `${pending + silent + retrying} at work${waiting > 0 ? `, ${waiting} not told yet` : ""}`;
 
 /** The last wave has what the waves before it left, which may be fewer than the plan asks for. */
 export function neededFor({ wave, isLast, plan }: GateInput): number {
@@ -33,7 +36,7 @@ export function successCondition(input: GateInput): ConditionView {
   const { wave, plan, number } = input;
   const ended = endedOf(wave);
   const away = wave.offline > 0 ? `, ${wave.offline} offline` : "";
-  const work = unsettledOf(wave) > 0 ? `, ${unsettledOf(wave)} at work` : "";
+  const work = unsettledOf(wave) > 0 ? `, ${workText(wave)}` : "";
   return {
     kind: "success",
     verdict: successHolds(input) ? "met" : "inconclusive",
@@ -47,27 +50,41 @@ export function successCondition(input: GateInput): ConditionView {
 }
 
 /** Errors of the wave and of the whole rollout, so that a late failure of an earlier wave counts too. */
-export function errorCondition({ wave, all, plan, number }: GateInput): ConditionView {
-  const here = errorsOf(`Wave ${number}`, wave, plan);
-  const everywhere = errorsOf("The rollout", all, plan);
+export function errorCondition(input: GateInput): ConditionView {
+  const here = errorsOf(`Wave ${input.number}`, input.wave, input);
+  const everywhere = errorsOf("The rollout", input.all, input);
   return here.verdict !== "violated" && everywhere.verdict === "violated" ? everywhere : here;
 }
 
-function errorsOf(scope: string, counts: DeviceCounts, plan: GatePlan): ConditionView {
+/** True once it is no longer waited for devices that were offline when the wave opened. */
+export const isOverdue = ({ now, openedAt, timeoutSeconds }: GateInput): boolean =>
+  now - openedAt >= timeoutSeconds * 1000;
+
+/**
+ * The order in which devices end decides nothing: too many failures stop it when all have ended, before that when
+ * `minDevices` have, and at once when there are too many for all the devices, however the others end.
+ */
+function errorsOf(scope: string, counts: DeviceCounts, input: GateInput): ConditionView {
+  const { maxPercent, minDevices } = input.plan.error;
+  const { failed, offline } = counts;
   const ended = endedOf(counts);
-  const told = ended + counts.pending + counts.silent + counts.retrying;
-  const judged = ended >= Math.min(plan.error.minDevices, told);
-  const share = percentOf(counts.failed, ended);
-  const { maxPercent } = plan.error;
+  const unsettled = unsettledOf(counts);
+  const share = percentOf(failed, ended);
+  const isCertain = percentOf(failed, ended + unsettled + offline) > maxPercent;
+  const isOver = share > maxPercent;
+  const isOut = unsettled === 0 && (offline === 0 || isOverdue(input));
+  const isViolated = isCertain || (isOver && (ended >= minDevices || isOut));
+  const isMet = !isOver && (ended >= minDevices || unsettled === 0);
+  const later = isOver && !isViolated ? `, judged once ${minDevices} have one or no more are to come` : "";
   return {
     kind: "error",
-    verdict: judged ? (share > maxPercent ? "violated" : "met") : "inconclusive",
+    verdict: isViolated ? "violated" : isMet ? "met" : "inconclusive",
     value: ended === 0 ? null : share,
     threshold: maxPercent,
     control: null,
     comparison: null,
     unit: "percent",
-    sentence: `${scope}: ${counts.failed} of ${counted(ended, "device")} with a known end failed (${amount(share, "percent")}); at most ${amount(maxPercent, "percent")} may.`,
+    sentence: `${scope}: ${counts.failed} of ${counted(ended, "device")} with a known end failed (${amount(share, "percent")}); at most ${amount(maxPercent, "percent")} may${later}.`,
   };
 }
 

@@ -5,20 +5,18 @@ import type { GateInput } from "./input.ts";
 import {
   endedOf,
   errorCondition,
+  isOverdue,
   neededFor,
   soakCondition,
   soakedSeconds,
   successCondition,
   successHolds,
   unsettledOf,
+  workText,
 } from "./install-conditions.ts";
-import { implicated, metricConditions } from "./metric-conditions.ts";
+import { metricConditions } from "./metric-conditions.ts";
 import { sampleCondition } from "./sample-condition.ts";
 import type { ConditionView, GateView } from "./views.ts";
-
-export type { GateInput } from "./input.ts";
-export { successHolds } from "./install-conditions.ts";
-export type { GateView } from "./views.ts";
 
 /**
  * Judges the gate of the open wave. Errors go first, strictly more than `maxPercent`, in the wave and in the
@@ -28,12 +26,13 @@ export type { GateView } from "./views.ts";
  */
 export function judgeGate(input: GateInput): GateView {
   const sample = sampleCondition(input);
+  const metrics = metricConditions(input, sample.verdict === "met");
   const conditions = [
     successCondition(input),
     errorCondition(input),
     sample,
     soakCondition(input),
-    ...metricConditions(input, sample.verdict === "met"),
+    ...metrics.map(({ view }) => view),
   ];
   const clusters = clustersOf(input.members);
   const standing = standingOf(input, conditions);
@@ -43,7 +42,7 @@ export function judgeGate(input: GateInput): GateView {
     reason: [standing.reason, ...named].join(" "),
     conditions,
     clusters,
-    hardwareClasses: standing.verdict === "violated" ? implicated(input, conditions) : [],
+    hardwareClasses: [...new Set(metrics.flatMap(({ against }) => against))].sort(),
   };
 }
 
@@ -75,14 +74,13 @@ function standingOf(input: GateInput, conditions: readonly ConditionView[]): Sta
 }
 
 function unsuccessful(input: GateInput): Standing {
-  const { wave, number, plan, now, openedAt, timeoutSeconds } = input;
+  const { wave, number, plan } = input;
   const ended = endedOf(wave);
   const unsettled = unsettledOf(wave);
-  const overdue = now - openedAt >= timeoutSeconds * 1000;
-  if (unsettled > 0 || (wave.offline > 0 && !overdue))
+  if (unsettled > 0 || (wave.offline > 0 && !isOverdue(input)))
     return {
       verdict: "inconclusive",
-      reason: `Wave ${number}: ${ended} of ${counted(wave.total, "device")} ${fitting(ended, "has", "have")} a known end; ${unsettled} at work, ${wave.offline} offline.`,
+      reason: `Wave ${number}: ${ended} of ${counted(wave.total, "device")} ${ended === 1 || wave.total === 1 ? "has" : "have"} a known end; ${workText(wave)}, ${wave.offline} offline.`,
       waitingFor: "evidence",
     };
   const needed = neededFor(input);

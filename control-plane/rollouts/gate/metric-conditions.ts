@@ -1,85 +1,57 @@
-import type { Arms } from "../exposure/exposures.ts";
-import { amount } from "./amounts.ts";
-import { comparable } from "./arms.ts";
-import { byComparison, type Part } from "./by-comparison.ts";
-import { isWorse } from "./comparison.ts";
+import { onlyOf } from "./arms.ts";
+import { byComparison } from "./by-comparison.ts";
+import { byLimit } from "./by-limit.ts";
 import type { GateInput } from "./input.ts";
 import { MEASURES } from "./measures.ts";
-import type { GatePlan, MetricRule } from "./plan.ts";
-import { type Reading, readingOf } from "./readings.ts";
+import type { MetricRule } from "./plan.ts";
+import { readingOf } from "./readings.ts";
 import type { ConditionView } from "./views.ts";
 import { comparedRules } from "./wagers.ts";
 
+export interface MetricCondition {
+  view: ConditionView;
+  /** Hardware classes that speak against the release; none unless it is violated. */
+  against: readonly string[];
+}
+
 /** One condition for each metric rule of the plan, in its order. */
-export function metricConditions(input: GateInput, hasSample: boolean): ConditionView[] {
-  const arms = input.evidence.exposures.arms();
-  const compared: readonly MetricRule[] = comparedRules(input.plan);
-  return input.plan.metrics.map((rule) => {
-    const reading = readingOf(rule.metric, arms, input.plan);
-    const limited = byLimit(rule, reading, hasSample);
+export function metricConditions(input: GateInput, hasSample: boolean): MetricCondition[] {
+  const { plan, number, evidence } = input;
+  const arms = evidence.exposures.arms();
+  const compared: readonly MetricRule[] = comparedRules(plan);
+  return plan.metrics.map((rule) => {
+    const { unit, name } = MEASURES[rule.metric];
+    const whole = readingOf(rule.metric, arms, plan);
+    const limited = byLimit(rule, whole, arms, plan, hasSample);
     const index = compared.indexOf(rule);
     const versus = index === -1 ? undefined : byComparison(rule, index, arms, input);
-    const verdict = heavier(limited?.verdict, versus?.verdict);
+    const parts = [limited, versus].filter((part) => part !== undefined);
+    const violated = parts.filter(({ verdict }) => verdict === "violated");
+    const [first] = violated;
+    const only = violated.every((part) => part.only === first?.only) ? first?.only : undefined;
+    const reading = only === undefined ? whole : readingOf(rule.metric, onlyOf(arms, only), plan);
+    const read = reading?.words ?? `no updated device has reported the ${name}`;
+    const against = [...new Set(violated.flatMap((part) => part.against ?? []))];
+    const others = only === undefined ? [] : against.filter((hardwareClass) => hardwareClass !== only);
+    const also = others.length > 0 ? [`it is beyond that on ${others.join(", ")} too`] : [];
+    const words = [read, ...parts.map((part) => part.words), ...also].join("; ");
     return {
-      kind: rule.metric,
-      verdict,
-      value: reading?.value ?? null,
-      threshold: rule.limit ?? versus?.threshold ?? null,
-      control: versus?.control ?? reading?.control ?? null,
-      comparison: versus?.comparison ?? null,
-      unit: MEASURES[rule.metric].unit,
-      sentence: `Wave ${input.number}: ${[reading?.words ?? `no updated device has reported the ${MEASURES[rule.metric].name}`, limited?.words, versus?.words].filter(Boolean).join("; ")}.`,
+      view: {
+        kind: rule.metric,
+        verdict: heaviest(parts.map(({ verdict }) => verdict)),
+        value: reading?.value ?? null,
+        threshold: rule.limit ?? versus?.threshold ?? null,
+        control: reading?.control ?? null,
+        comparison: versus?.comparison ?? null,
+        unit,
+        sentence: `Wave ${number}: ${only === undefined ? "" : `on hardware class ${only} `}${words}.`,
+      },
+      against,
     };
   });
 }
 
-/**
- * Hardware classes that speak against the release: those on which a violated metric is beyond its limit or worse
- * than tolerated by itself, and where that is none, all on which it was measured.
- */
-export function implicated(input: GateInput, conditions: readonly ConditionView[]): string[] {
-  const violated = conditions.filter(({ verdict }) => verdict === "violated");
-  const found = new Set<string>();
-  for (const rule of input.plan.metrics.filter(({ metric }) =>
-    violated.some(({ kind }) => kind === metric),
-  )) {
-    const measured = [...input.evidence.exposures.arms()].filter(
-      ([, { updated }]) => MEASURES[rule.metric].ground(updated) > 0,
-    );
-    const worse = measured.filter((entry) => isBad(rule, new Map([entry]), input.plan));
-    for (const [hardwareClass] of worse.length > 0 ? worse : measured) found.add(hardwareClass);
-  }
-  return [...found].sort();
-}
-
-function isBad(rule: MetricRule, arms: ReadonlyMap<string, Arms>, plan: GatePlan): boolean {
-  const { metric, limit, tolerance } = rule;
-  if (limit !== undefined && readingOf(metric, arms, plan)?.isOver(limit)) return true;
-  const pair = comparable(arms, metric);
-  return tolerance !== undefined && pair !== undefined && isWorse(metric, pair, tolerance);
-}
-
 const WEIGHT = ["passed-over", "met", "inconclusive", "violated"] as const;
 
-function heavier(...verdicts: (ConditionView["verdict"] | undefined)[]): ConditionView["verdict"] {
-  return WEIGHT.findLast((verdict) => verdicts.includes(verdict)) ?? "passed-over";
-}
-
-function byLimit(
-  { metric, limit }: MetricRule,
-  reading: Reading | undefined,
-  hasSample: boolean,
-): Part | undefined {
-  if (limit === undefined) return undefined;
-  const { unit, moreIsBetter } = MEASURES[metric];
-  const words = `the gate asks for ${moreIsBetter ? "at least" : "at most"} ${amount(limit, unit)}`;
-  if (!reading && metric === "drift")
-    return {
-      verdict: "passed-over",
-      words: `${words}, but it takes updated devices and others that report it`,
-    };
-  if (!reading) return { verdict: "inconclusive", words };
-  if (!hasSample)
-    return { verdict: "inconclusive", words: `${words} and is not judged before there is the sample` };
-  return { verdict: reading.isOver(limit) ? "violated" : "met", words };
-}
+const heaviest = (verdicts: readonly ConditionView["verdict"][]): ConditionView["verdict"] =>
+  WEIGHT.findLast((verdict) => verdicts.includes(verdict)) ?? "passed-over";

@@ -39,7 +39,7 @@ const success = {
 const error = {
   /** Share of failures among the devices with a known end above which the gate is violated, percent. */
   maxPercent: Percent0,
-  /** Least number of devices with a known end before failures count; all that were told, where fewer. */
+  /** Least number of devices with a known end before their share counts; all of the wave, where fewer. */
   minDevices: Type.Integer({ minimum: 1 }),
 };
 const sample = {
@@ -79,7 +79,7 @@ export type GatePlanInput = Static<typeof GatePlanInput>;
 
 const DEFAULTS: GatePlan = {
   success: { minPercent: 90, minDevices: 1 },
-  error: { maxPercent: 10, minDevices: 1 },
+  error: { maxPercent: 10, minDevices: 10 },
   metrics: [
     { metric: "crash-free-hours", tolerance: 0 },
     { metric: "error-rate", tolerance: 0.5 },

@@ -1,24 +1,18 @@
-import { type Bets, logStake, placeBet, smoothedRank } from "@muster/shared/stats/rank-test";
+import { smoothedRank } from "@muster/shared/stats/rank-test";
 import type { BlockSample } from "../exposure/exposures.ts";
 import { confidenceOf } from "../exposure/sums.ts";
-import { draw } from "./draw.ts";
+import { drawer } from "./draw.ts";
 import { beyondTolerance, MEASURES, noConfidence } from "./measures.ts";
 import type { Metric, MetricRule } from "./plan.ts";
 import { SortedValues } from "./sorted-values.ts";
+import { placeRanks, type Wager } from "./wager.ts";
 
 /** Fewer controls of the device's hardware class could not make a rank that says anything. */
 export const LEAST_CONTROLS = 5;
 
 /** More devices of a class and arm would make ranks no finer than they need be and the tick slower: a draw decides. */
 const MOST_COMPARED = 1_000;
-
-/** A sequential test: one metric in one round. */
-export interface Wager extends Bets {
-  /** Logarithm of the highest stake so far. */
-  peak: number;
-  /** Controls of the newest block in which a device was ranked. */
-  controls: number;
-}
+const MOST_NEWCOMERS = 500;
 
 export type ComparedRule = MetricRule & { tolerance: number };
 
@@ -68,66 +62,76 @@ export function rankBlock(
     else if (firstBlock <= judged) stratum.former.push(sample);
     else stratum.newcomers.push(sample);
   }
-  const drawn = (what: string, device: string) => draw(seed, `${label}/${what}/${device}`);
   const ready = [...strata.entries()]
     .filter(([, { newcomers, controls }]) => newcomers.length > 0 && controls.length >= LEAST_CONTROLS)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, { controls, former, newcomers }]) => {
-      const drawnOf = (device: string) => drawn("order", device);
-      return {
-        controls: inDrawnOrder(controls, drawnOf, MOST_COMPARED),
-        former: inDrawnOrder(former, drawnOf, MOST_COMPARED),
-        newcomers: inDrawnOrder(newcomers, drawnOf),
-      };
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  const order = drawer(seed, `${label}/order/`);
+  let next = [...tests];
+  for (const [hardwareClass, { controls, former, newcomers }] of ready) {
+    const stratum = {
+      controls: measured(drawnFrom(controls, order, MOST_COMPARED)),
+      former: measured(drawnFrom(former, order, MOST_COMPARED)),
+      newcomers: measured(inDrawnOrder(drawnFrom(newcomers, order, MOST_NEWCOMERS), order)),
+    };
+    next = next.map((wager, index) => {
+      const rule = rules[index];
+      if (!rule) return wager;
+      const tieOf = drawer(seed, `${label}/${rule.metric}/`);
+      const ranked = ranksOf(stratum, rule, tieOf);
+      return ranked.ranks.length === 0
+        ? wager
+        : placeRanks(wager, hardwareClass, ranked.ranks, ranked.controls);
     });
-  return tests.map((test, index) => {
-    const rule = rules[index];
-    if (!rule) return test;
-    return ready.reduce(
-      (wager, stratum) => rankNewcomers(wager, stratum, rule, (device) => drawn(rule.metric, device)),
-      test,
-    );
-  });
+  }
+  return next;
 }
+
+type Draw = (device: string) => number;
 
 /** The devices in an order that has nothing to do with what they measure; the same for the same devices. */
-function inDrawnOrder(
-  samples: readonly BlockSample[],
-  drawnOf: (device: string) => number,
-  most = Number.POSITIVE_INFINITY,
-): Measured[] {
+function inDrawnOrder(samples: readonly BlockSample[], drawOf: Draw): BlockSample[] {
   return samples
-    .map((sample) => ({ sample, place: drawnOf(sample.device) }))
+    .map((sample) => ({ sample, place: drawOf(sample.device) }))
     .sort((a, b) => a.place - b.place)
-    .slice(0, most)
-    .map(({ sample: { device, arm, sums } }) => ({ device, arm, sums }));
+    .map(({ sample }) => sample);
 }
 
-function rankNewcomers(
-  test: Wager,
+/** No more than `most` of the devices, chosen by draw. */
+function drawnFrom(samples: readonly BlockSample[], drawOf: Draw, most: number): readonly BlockSample[] {
+  if (samples.length <= most) return samples;
+  const places = Float64Array.from(samples, ({ device }) => drawOf(device));
+  const last = places.toSorted()[most - 1] ?? 1;
+  return samples.filter((_, index) => (places[index] ?? 1) <= last);
+}
+
+/** With sums made once: each rule asks for them. */
+const measured = (samples: readonly BlockSample[]): Measured[] =>
+  samples.map(({ device, arm, sums }) => ({ device, arm, sums }));
+
+/** Smoothed ranks of the newcomers by one rule, and how many controls they were ranked among; none where too few. */
+function ranksOf(
   stratum: Stratum<Measured>,
   { metric, tolerance }: ComparedRule,
-  tieOf: (device: string) => number,
-): Wager {
+  tieOf: Draw,
+): { ranks: number[]; controls: number } {
   const values = valuesOf(metric, stratum);
   const controls = values.controls.filter((value) => value !== undefined);
-  if (controls.length < LEAST_CONTROLS) return test;
+  const ranks: number[] = [];
+  if (controls.length < LEAST_CONTROLS) return { ranks, controls: controls.length };
   const adjusted = (value: number) => beyondTolerance(metric, value, tolerance);
   const before = new SortedValues([
     ...controls,
     ...values.former.filter((value) => value !== undefined).map(adjusted),
   ]);
-  let wager = test;
   for (const [index, { device }] of stratum.newcomers.entries()) {
     const badness = values.newcomers[index];
     if (badness === undefined) continue;
     const value = adjusted(badness);
     const { higher, equal } = before.compare(value);
-    const bets = placeBet(wager, smoothedRank(higher, equal, before.size, tieOf(device)));
-    wager = { ...bets, peak: Math.max(wager.peak, logStake(bets)), controls: controls.length };
+    ranks.push(smoothedRank(higher, equal, before.size, tieOf(device)));
     before.add(value);
   }
-  return wager;
+  return { ranks, controls: controls.length };
 }
 
 /** Badness of each device; for drift against the confidence of all controls other than itself. */

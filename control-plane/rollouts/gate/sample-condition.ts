@@ -1,8 +1,10 @@
-import { INFERENCES, SERVING_MS } from "../exposure/sums.ts";
+import { INFERENCES, SERVING_MS, type Sums } from "../exposure/sums.ts";
 import { counted } from "../words.ts";
 import { plain } from "./amounts.ts";
 import { updatedOf } from "./arms.ts";
 import type { GateInput } from "./input.ts";
+import { MEASURES } from "./measures.ts";
+import type { GatePlan, Metric } from "./plan.ts";
 import type { ConditionView } from "./views.ts";
 
 const HOUR_MS = 3_600_000;
@@ -11,9 +13,8 @@ const HOUR_MS = 3_600_000;
 export function sampleCondition({ plan, evidence, number }: GateInput): ConditionView {
   const updated = updatedOf(evidence.exposures.arms());
   const { minInferences, minInferenceHours } = plan.sample;
-  const inferences = updated[INFERENCES] ?? 0;
-  const hours = (updated[SERVING_MS] ?? 0) / HOUR_MS;
-  const met = inferences >= minInferences && hours >= minInferenceHours;
+  const { inferences, hours } = amountOf(updated);
+  const met = hasSample(updated, plan);
   return {
     kind: "sample",
     verdict: met ? "met" : "inconclusive",
@@ -24,4 +25,27 @@ export function sampleCondition({ plan, evidence, number }: GateInput): Conditio
     unit: "inferences",
     sentence: `Wave ${number}: the updated devices have computed ${counted(inferences, "inference")} in ${plain(hours)} h of serving; the gate asks for ${minInferences} in ${plain(minInferenceHours)} h.`,
   };
+}
+
+const amountOf = (sums: Sums) => ({
+  inferences: sums[INFERENCES] ?? 0,
+  hours: (sums[SERVING_MS] ?? 0) / HOUR_MS,
+});
+
+function hasSample(updated: Sums, { sample }: GatePlan): boolean {
+  const { inferences, hours } = amountOf(updated);
+  return inferences >= sample.minInferences && hours >= sample.minInferenceHours;
+}
+
+/** A class with less is not judged by itself, however little the plan asks for: one inference in three says nothing. */
+const LEAST_INFERENCES = 100;
+
+/**
+ * True where one hardware class by itself has measured enough to be held against a limit: the sample of the plan,
+ * and at least 100 inferences. A crash voids a whole hour, so crash-free hours need a plan that says how many.
+ */
+export function hasOwnSample(metric: Metric, updated: Sums, plan: GatePlan): boolean {
+  if (!hasSample(updated, plan)) return false;
+  if (metric === "crash-free-hours") return plan.sample.minInferenceHours > 0;
+  return MEASURES[metric].ground(updated) >= LEAST_INFERENCES;
 }

@@ -1,10 +1,10 @@
-import { NO_BETS } from "@muster/shared/stats/rank-test";
 import { newestClosed, roundsOf } from "../exposure/blocks.ts";
 import type { Exposures } from "../exposure/exposures.ts";
 import type { GatePlan } from "./plan.ts";
-import { type ComparedRule, rankBlock, type Wager } from "./rank-block.ts";
+import { type ComparedRule, LEAST_CONTROLS, rankBlock } from "./rank-block.ts";
+import { beginWager, type Wager } from "./wager.ts";
 
-/** All sequential tests of the open wave; plain JSON of a size that does not grow with the fleet. */
+/** All sequential tests of the open wave; plain JSON of a size that grows with the hardware classes only. */
 export interface Wagers {
   /** Counted from 0. */
   wave: number;
@@ -12,7 +12,7 @@ export interface Wagers {
   rounds: {
     /** Newest block in which devices were ranked; -1 before the first. */
     judged: number;
-    /** In the order of `comparedRules`. */
+    /** In the order of `comparedRules`; none before the first block. */
     tests: Wager[];
   }[];
 }
@@ -47,25 +47,23 @@ export function placeWagers(wagers: Wagers | null, input: WagerInput): Wagers {
   const current =
     wagers?.wave === wave && wagers.openedAt === openedAt
       ? wagers
-      : begin(wave, openedAt, rounds.length, rules);
+      : { wave, openedAt, rounds: rounds.map(() => ({ judged: -1, tests: [] })) };
   if (rules.length === 0) return current;
   let changed = current !== wagers;
   const next = current.rounds.map((round, number) => {
     const block = newestClosed(now, openedAt, rounds[number] ?? 1);
     if (!input.exposures.hasNewcomers(number, round.judged, block)) return round;
     changed = true;
+    const tests = round.judged >= 0 ? round.tests : beginTests(rules, input.exposures);
     const samples = input.exposures.block(number, block);
     const ranking = { samples, judged: round.judged, seed, label: `${wave}/${number}` };
-    return { judged: block, tests: rankBlock(round.tests, rules, ranking) };
+    return { judged: block, tests: rankBlock(tests, rules, ranking) };
   });
   return changed ? { ...current, rounds: next } : current;
 }
 
-const begin = (wave: number, openedAt: number, rounds: number, rules: readonly unknown[]): Wagers => ({
-  wave,
-  openedAt,
-  rounds: Array.from({ length: rounds }, () => ({
-    judged: -1,
-    tests: rules.map(() => ({ ...NO_BETS, peak: 0, controls: 0 })),
-  })),
-});
+/** Who is in the wave is known before the first rank is: no rank has a say in how the stake is spread. */
+function beginTests(rules: readonly unknown[], exposures: Exposures): Wager[] {
+  const classes = exposures.classes(LEAST_CONTROLS);
+  return rules.map(() => beginWager(classes));
+}

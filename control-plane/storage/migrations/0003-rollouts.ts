@@ -18,6 +18,7 @@ export const rolloutsMigration: Migration = {
       .addColumn("wave_clock_at", "bigint")
       .addColumn("gate_held_since", "bigint")
       .addColumn("skip_wave", "integer")
+      .addColumn("planned_waves", "integer")
       .addColumn("gate", "text")
       .addColumn("pace", "text")
       .addColumn("wagers", "text")

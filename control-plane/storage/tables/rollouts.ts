@@ -55,6 +55,8 @@ export interface RolloutsTable {
   gate_held_since: number | null;
   /** Wave counted from 0 that an operator asked to skip. */
   skip_wave: number | null;
+  /** Waves of the plan, fixed at the start; those behind them are of late joiners. */
+  planned_waves: number | null;
   /** JSON `GateView` that last moved or stopped the rollout. */
   gate: string | null;
   /** JSON `PaceState`. */
@@ -83,7 +85,7 @@ export interface RolloutDevicesTable {
   status: RolloutDeviceStatus;
   /** Download size of its variant, bytes. */
   bytes: number;
-  /** JSON `ReleaseRef` or null for nothing: what it ran before it was told. */
+  /** JSON `ReleaseRef` or null for nothing: what it ran before it was told; once it was sent back, where to. */
   previous: string | null;
   /** How often it was told. */
   attempts: number;

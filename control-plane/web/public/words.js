@@ -109,7 +109,7 @@ export const SITUATIONS = [
   { key: "returnFailed", kind: "bad", word: "not back" },
   { key: "offline", kind: "none", word: "offline" },
   { key: "held", kind: "idle", word: "late, held" },
-  { key: "skipped", kind: "none", word: "called off" },
+  { key: "skipped", kind: "idle", word: "called off" },
   { key: "superseded", kind: "none", word: "superseded" },
   { key: "released", kind: "none", word: "released" },
   { key: "waiting", kind: "idle", word: "waiting" },

@@ -1,4 +1,5 @@
 import { figure, isQuick, printFigures } from "../figures.ts";
+import { grossFaultsFound } from "./canaries.ts";
 import { watch } from "./watch.ts";
 import { FAULTY_WORLDS, SAME_WORLDS } from "./worlds.ts";
 
@@ -8,6 +9,7 @@ import { FAULTY_WORLDS, SAME_WORLDS } from "./worlds.ts";
  */
 const RUNS = isQuick ? 100 : 2000;
 const POWER_RUNS = isQuick ? 40 : 500;
+const CANARY_RUNS = isQuick ? 500 : 10_000;
 const NOMINAL_PERCENT = 5;
 
 const figures = [];
@@ -33,16 +35,27 @@ for (const world of SAME_WORLDS) {
 for (const world of FAULTY_WORLDS) {
   let violated = 0;
   let blocks = 0;
+  let named = 0;
   for (let seed = 1; seed <= POWER_RUNS; seed += 1) {
-    const { violatedAt } = watch(world, seed, 1);
+    const { violatedAt, named: classes } = watch(world, seed, 1);
     if (violatedAt === null) continue;
+    if (classes.join() === world.fault?.onClass) named += 1;
     violated += 1;
     blocks += violatedAt;
   }
   figures.push(figure(`found at 1 %: ${world.name}`, percentOf(violated, POWER_RUNS), "%", "higher"));
   if (violated > 0)
     figures.push(figure(`blocks until found: ${world.name}`, blocks / violated, "blocks", "lower"));
+  if (world.fault?.onClass)
+    figures.push(figure(`only its class named: ${world.name}`, percentOf(named, POWER_RUNS), "%", "higher"));
 }
+for (const classes of [1, 3])
+  for (const controls of [100, 300, 1000])
+    for (const each of [1, 2, 3, 4, 6]) {
+      const name = `gross fault found: ${each} of ${controls + each} of a class, ${classes === 1 ? "1 class" : `${classes} classes`}`;
+      const found = grossFaultsFound({ each, controls, classes }, CANARY_RUNS);
+      figures.push(figure(name, found, "%", "higher"));
+    }
 figures.push(
   figure("highest false-alarm rate over the nominal one", worst / NOMINAL_PERCENT, "ratio", "lower", 1),
 );

@@ -19,6 +19,8 @@ const COMPARED = METRICS.filter((metric) => metric !== "shadow-agreement");
 export interface Watched {
   /** Block in which the gate was violated; null for never. */
   violatedAt: number | null;
+  /** Hardware classes that were named then. */
+  named: readonly string[];
   /** The stake of a comparison reached its limit, whether or not the release is worse on the whole. */
   staked: boolean;
   /** The test that nobody should use said so at some look. */
@@ -34,9 +36,9 @@ export function watch(world: World, seed: number, falseAlarmPercent: number): Wa
     soakSeconds: world.soakSeconds,
   });
   const simulation = new Simulation(world, seed);
-  const members = simulation.devices.map(({ name, arm }) => ({
+  const members = simulation.devices.map(({ name, hardwareClass, arm }) => ({
     device: name,
-    hardwareClass: "linux-x64",
+    hardwareClass,
     arm,
   }));
   const exposures = new TrackedExposures({
@@ -52,7 +54,7 @@ export function watch(world: World, seed: number, falseAlarmPercent: number): Wa
   const counts = { ...noDevices(), total: world.updated, succeeded: world.updated };
   const limit = Math.log(stakeLimit(plan));
   let wagers: Wagers | null = null;
-  const result: Watched = { violatedAt: null, staked: false, naive: false };
+  const result: Watched = { violatedAt: null, named: [], staked: false, naive: false };
 
   for (let block = 0; block < world.blocks; block += 1) {
     for (const look of LOOKS) {
@@ -73,7 +75,10 @@ export function watch(world: World, seed: number, falseAlarmPercent: number): Wa
         members: [],
         evidence: { exposures, wagers },
       });
-      if (gate.verdict === "violated") result.violatedAt ??= block;
+      if (gate.verdict === "violated" && result.violatedAt === null) {
+        result.violatedAt = block;
+        result.named = gate.hardwareClasses;
+      }
     }
     for (const device of simulation.devices) {
       if (device.arm === "updated" && block < device.start) continue;

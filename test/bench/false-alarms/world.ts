@@ -11,6 +11,8 @@ export interface Fault {
   crashes?: number;
   /** Share of the devices on which it shows; 1 where absent. */
   on?: number;
+  /** The only hardware class on which it shows; all where absent. */
+  onClass?: string;
 }
 
 export interface World {
@@ -18,6 +20,8 @@ export interface World {
   updated: number;
   controls: number;
   sites: number;
+  /** Hardware classes, each as large as its share of the devices, with how much slower than the first it is. */
+  classes: readonly { name: string; share: number; slower: number }[];
   /** Standard deviations of the logarithm of what devices, and sites, are slower or worse by for good. */
   deviceSpread: number;
   siteSpread: number;
@@ -40,6 +44,7 @@ export const world = (given: Partial<World> & { name: string }): World => ({
   updated: 12,
   controls: 60,
   sites: 12,
+  classes: [{ name: "linux-x64", share: 1, slower: 1 }],
   deviceSpread: 0.4,
   siteSpread: 0.3,
   day: 0.2,
@@ -54,6 +59,7 @@ export const world = (given: Partial<World> & { name: string }): World => ({
 
 interface Device {
   name: string;
+  hardwareClass: string;
   arm: "updated" | "control";
   /** Block in which it begins to report the release. */
   start: number;
@@ -78,21 +84,27 @@ export class Simulation {
     const sites = Array.from({ length: given.sites }, () => given.siteSpread * this.#random.normal());
     const all = given.updated + given.controls;
     const drawn = this.#random.shuffled(
-      Array.from({ length: all }, (_, index) => ({ index, site: index % given.sites })),
+      Array.from({ length: all }, (_, index) => ({
+        index,
+        site: index % given.sites,
+        ...classAt(given, index / all),
+      })),
     );
     const ordered = given.order === "spread" ? spread(drawn) : drawn;
-    this.devices = ordered.map(({ index, site }, position) => {
+    this.devices = ordered.map(({ index, site, name, slower }, position) => {
       const updated = position < given.updated;
       const shared = sites[site] ?? 0;
       return {
         name: `device-${index}`,
+        hardwareClass: name,
         arm: updated ? "updated" : "control",
         start: updated ? Math.floor((position * given.startsOver) / Math.max(1, given.updated)) : 0,
-        slowness: Math.exp(shared + given.deviceSpread * this.#noise()),
+        slowness: slower * Math.exp(shared + given.deviceSpread * this.#noise()),
         badness: Math.exp(shared + 2 * given.deviceSpread * this.#noise()),
         load: Math.exp(0.3 * this.#random.normal()),
         sureness: 0.9 + 0.08 * this.#random.uniform(),
-        faulty: updated && this.#random.chance(given.fault?.on ?? 1),
+        faulty:
+          updated && this.#random.chance(given.fault?.on ?? 1) && name === (given.fault?.onClass ?? name),
       };
     });
   }
@@ -132,6 +144,17 @@ export class Simulation {
   #noise(): number {
     return this.#world.heavyTails ? Math.max(-8, Math.min(8, this.#random.heavy())) : this.#random.normal();
   }
+}
+
+/** The class of the device that lies so far (0 to 1) into the fleet. */
+function classAt({ classes }: World, place: number): World["classes"][number] {
+  let end = 0;
+  return (
+    classes.find(({ share }) => {
+      end += share;
+      return place < end - 1e-9;
+    }) ?? { name: "linux-x64", share: 1, slower: 1 }
+  );
 }
 
 function count(counts: number[], edges: readonly number[], value: number): void {

@@ -253,7 +253,7 @@ describe("alerts for operators", () => {
     assert.deepEqual([email?.host, email?.port, email?.to.length], ["127.0.0.1", 9, 2]);
     const receivers = await muster("alert", "receivers");
     assert.match(receivers.out, /duty +c@d\.example e@d\.example +off/);
-    assert.match(receivers.out, /ops +http.* ok/);
+    assert.match(receivers.out, /ops +http.* unused/);
     assert.equal((await muster("alert", "receiver", "add", "x", "--smtp", "127.0.0.1")).code, 2);
     assert.match((await muster("alert", "receiver", "add", "x")).err, /alert\.receiver-invalid/);
     assert.equal((await muster("alert", "receiver", "remove", "ops")).code, 0);

@@ -39,6 +39,22 @@ describe("what a restart keeps", () => {
     );
   });
 
+  it("the outage of the control plane itself counts for no alert", async () => {
+    for (const id of ["a0", "a1", "a2"]) desk.fleet.set(id, { offline: 1 });
+    await desk.after(0);
+    await desk.after(200);
+    await desk.stop();
+    desk.now += 7200_000;
+    await desk.start(7200);
+    await desk.after(15);
+    assert.ok(desk.alerts.active().every(({ state }) => state === "pending"));
+    await desk.restart();
+    await desk.after(70);
+    assert.ok(desk.alerts.active().every(({ state }) => state === "pending"));
+    await desk.after(15);
+    assert.equal(states()[0], "site-dark eu/a firing");
+  });
+
   it("unknown signals after the restart resolve nothing", async () => {
     await desk.hotRule();
     desk.fleet.set("a0", { loadPerCore: 99 });

@@ -8,7 +8,7 @@ const ZEROS = "0".repeat(64);
 
 /** Each with what is sent, the code that it must be answered with, and words of the detail. */
 const BAD: [method: string, path: string, body: unknown, code: string, detail: RegExp][] = [
-  ["POST", "/tokens", {}, "request.invalid", /body must have required properties site/],
+  ["POST", "/tokens", {}, "request.invalid", /body lacks site/],
   ["POST", "/tokens", [], "request.invalid", /body/],
   ["POST", "/tokens", { site: "Not A Site" }, "request.invalid", /body\/site/],
   ["POST", "/tokens", { site: "eu", uses: "3" }, "request.invalid", /body\/uses/],

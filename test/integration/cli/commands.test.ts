@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import type { QuarantineResource } from "@muster/control-plane/api/schemas/quarantines";
 import type { RolloutResource } from "@muster/control-plane/api/schemas/rollouts";
 import { parseJoinToken } from "@muster/shared/trust/join-token";
 import { runMuster, TestControlPlane } from "../../support/operator/control-plane.ts";
@@ -93,7 +94,7 @@ describe("muster command line", () => {
       assert.match(result.stderr, code);
     }
     assert.equal((await plane.json<unknown[]>("release", "list")).length, 3);
-    assert.equal((await plane.muster(["release", "show", "line-config", "9.9.9"])).code, 4);
+    assert.equal((await plane.muster(["release", "show", "line-config@9.9.9"])).code, 4);
     const remembered = await plane.muster(["release", "create", "-f", spec], SIGNED_OUT);
     assert.match(remembered.stderr, /release\.exists/, "a directory without keys is not remembered");
   });
@@ -134,9 +135,23 @@ describe("muster command line", () => {
     assert.match(status.stdout, /error +violated +100 % \(at most 10 %\)/);
     assert.match(status.stdout, /config\.invalid/);
     const shown = await plane.muster(["rollout", "show", id]);
-    assert.match(shown.stdout, /returned, config\.invalid/);
+    assert.match(shown.stdout, /back, config\.invalid/);
     const quarantined = await plane.muster(["rollout", "create", "--release", "line-config@3.0.0"]);
     assert.match(quarantined.stderr, /release\.quarantined/);
+    const [listed] = await plane.json<QuarantineResource[]>("release", "quarantines");
+    assert.deepEqual([listed?.name, listed?.version, listed?.rollout], ["line-config", "3.0.0", id]);
+    const lift = ["release", "unquarantine", "line-config@3.0.0", "--class", String(listed?.hardwareClass)];
+    assert.equal((await plane.muster(lift)).code, 2, "a reason is required");
+    assert.equal((await plane.muster([...lift, "--reason", ""])).code, 2);
+    const lifted = await plane.muster([...lift, "--reason", "the cabinet was hot"]);
+    assert.match(lifted.stdout, /^line-config 3\.0\.0 is not in quarantine for \S+ any more\.\n$/);
+    assert.equal((await plane.muster([...lift, "--reason", "again"])).code, 4);
+    assert.match((await plane.muster(["release", "quarantines"])).stderr, /No release is in quarantine\./);
+    const events = await plane.json<{ sentence: string }[]>("rollout", "events", id);
+    assert.match(events.at(-1)?.sentence ?? "", /lifted the quarantine of .*: the cabinet was hot\.$/);
+    const again = await plane.muster(["rollout", "create", "--release", "line-config@3.0.0"]);
+    assert.equal(again.code, 0, again.stderr);
+    await plane.json("rollout", "abort", again.stdout.trim());
   });
 
   it("pauses, resumes, aborts and reverts by hand, and knows what a state does not allow", async () => {

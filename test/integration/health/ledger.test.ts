@@ -180,6 +180,68 @@ describe("ledger of heartbeats", () => {
     assert.ok(without.void > 30_000 && without.void <= 20 * 30_000, String(without.void));
   });
 
+  it("loses no void time when it is killed in the middle of writing a bucket", async () => {
+    await take(entry("lathe", "session-1", 1));
+    await pass(5 * MINUTE);
+    const crashed = { inference: [inference({ crashes: 1 })] };
+    // More devices than one transaction takes: that of the lathe is committed, and then comes the end.
+    const others = Array.from({ length: 300 }, (_, each) => entry(`box-${each}`, "session-1", 1));
+    await take(entry("lathe", "session-1", 2, crashed), ...others);
+    stores.telemetryRaw.exec(
+      "CREATE TEMP TRIGGER poison BEFORE INSERT ON rollups_group_5m BEGIN SELECT raise(ABORT, 'poison'); END",
+    );
+    clock += 5 * MINUTE;
+    await assert.rejects(ledger.tick());
+    await restart();
+    await pass(5 * MINUTE);
+    assert.equal(await counted(device("lathe"), "operationalVoidMs"), 60_000);
+    assert.equal(await counted(ofRelease(1), "servingVoidMs"), 60_000);
+  });
+
+  it("gives no number of a scope away twice when a transaction is rolled back", async () => {
+    await Promise.allSettled([
+      stores.writeTelemetry(() => {
+        ledger.scopes.idOf("device", "vanished");
+        throw new Error("disk");
+      }),
+      stores.writeTelemetry(() => void ledger.scopes.idOf("device", "kept")),
+      stores.writeTelemetry(() => void ledger.scopes.idOf("device", "vanished")),
+    ]);
+    const [kept, vanished] = ["kept", "vanished"].map((name) => ledger.scopes.known("device", name));
+    assert.notEqual(kept, vanished);
+    const known = ["kept", "vanished"].map((name) => [name, ledger.scopes.known("device", name)]);
+    await restart();
+    for (const [name, id] of known) assert.equal(ledger.scopes.known("device", String(name)), id);
+  });
+
+  it("keeps figures of some hundred hardware classes at most, and forgets those of which nothing comes", async () => {
+    const classes = () => [...ledger.groups.all()].filter(({ kind }) => kind === "class");
+    const moves = async (from: number, to: number) => {
+      for (let each = from; each < to; each += 1) {
+        places.set("lathe", { site: "eu/berlin", hardwareClass: `made-up-${each}` });
+        await take(entry("lathe", "session-1", each + 1));
+      }
+    };
+    try {
+      await moves(0, 400);
+      assert.equal(classes().length, 256);
+      assert.equal(await counted(site("eu/berlin")), 400);
+      for (let bucket = 0; bucket < 36; bucket += 1) await pass(5 * MINUTE);
+      assert.equal(classes().length, 0);
+      places.set("lathe", { site: "eu/berlin", hardwareClass: "x64-cpu" });
+      await take(entry("lathe", "session-1", 500));
+      assert.deepEqual(
+        classes().map(({ name }) => name),
+        ["x64-cpu"],
+      );
+      assert.equal(await counted(fleet), 401);
+      await restart();
+      assert.equal(await counted(fleet), 401);
+    } finally {
+      places.set("lathe", { site: "eu/berlin", hardwareClass: "x64-cpu" });
+    }
+  });
+
   it("counts nothing of a transaction that was rolled back, and all of it at the second try", async () => {
     const entries = [entry("lathe", "session-1", 1)];
     await assert.rejects(

@@ -233,6 +233,20 @@ describe("ingest", () => {
     assert.deepEqual(storedSeqs(fleet, device.id), upTo(acknowledged + 500));
   });
 
+  it("does not try each entry by itself while the database takes none at all", async () => {
+    await speaker.say("birth", birth("session-1"));
+    await until(() => fleet.ingest.counters.messages === 1);
+    await fleet.ingest.flush();
+    const { telemetryRaw } = fleet.stores;
+    telemetryRaw.pragma("query_only = ON");
+    const before = fleet.ingest.counters.failedFlushes;
+    const beat = (seq: number) => Buffer.from(JSON.stringify(heartbeat("session-1", seq)));
+    for (let seq = 1; seq <= 50; seq += 1) fleet.ingest.handle(device.id, "heartbeat", beat(seq));
+    await fleet.ingest.flush();
+    assert.equal(fleet.ingest.counters.failedFlushes, before + 1);
+    telemetryRaw.pragma("query_only = OFF");
+  });
+
   it("has every acknowledged record after a restart, and goes on from there", async () => {
     await speaker.say("birth", birth("session-1"));
     await speaker.say("batch", batch("session-1", results(1, 40)));

@@ -88,6 +88,37 @@ test("a failure that time may mend is tried again and does not hold against the 
   }
 });
 
+test("resume gives missing measurements their time again", async () => {
+  const world = await fleet(["a", "b", "c"].map((site) => ({ site })));
+  try {
+    const service = world.service();
+    const tick = world.tick();
+    const plan = {
+      release: RELEASE,
+      waves: [{ count: 1 }],
+      timeouts: { total: 60 },
+      gate: { soakSeconds: 30, metrics: [{ metric: "shadow-agreement", limit: 90 }] },
+    };
+    const { id } = await service.create(plan, ANNA);
+    await service.start(id, ANNA);
+    await world.pass(200, tick);
+    assert.equal((await service.get(id)).state, "paused");
+    const resumed = await service.resume(id, ANNA, "the shadow is on now.");
+    assert.equal(resumed.state, "running");
+    assert.equal(
+      (await service.events(id)).at(-1)?.sentence,
+      "Anna resumed the rollout: the shadow is on now.",
+    );
+    await world.pass(80, tick);
+    const view = await service.get(id);
+    assert.deepEqual([view.state, view.gate?.waitingFor], ["running", "evidence"]);
+    await world.pass(30, tick);
+    assert.equal((await service.get(id)).state, "paused", "it has its time, and not more");
+  } finally {
+    await world.close();
+  }
+});
+
 test("freezes, windows and the pace hold devices, and the view says which", async () => {
   const world = await fleet(["a", "b/one", "b/two", "c"].map((site) => ({ site })));
   try {

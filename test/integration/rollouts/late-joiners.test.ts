@@ -34,13 +34,67 @@ async function story(lateJoiners: "include" | "hold" | "exclude") {
   return { world, service, tick, id };
 }
 
+test("late joiners of a small rollout wait until its canary has passed, and are judged as a wave", async () => {
+  for (const onUpdate of ["roll-back", "succeed"] as const) {
+    const world = await World.open();
+    try {
+      const old = await world.addRelease(OLD);
+      await world.addRelease(NEW);
+      const plans = Array.from({ length: 20 }, (_, index) => ({
+        site: `s${index}`,
+        labels: { ring: index === 0 ? "early" : "late" },
+        behaviour: { onUpdate, takes: 8 },
+      }));
+      await world.addDevices(plans, old, [OLD, NEW]);
+      const service = world.service();
+      const tick = world.tick();
+      const { id } = await service.create(
+        {
+          release: { name: "vibration", version: "2.0.0" },
+          selector: "ring=early",
+          lateJoiners: "include",
+          gate: { soakSeconds: 60, metrics: [], error: { minDevices: 1 } },
+        },
+        ANNA,
+      );
+      await service.start(id, ANNA);
+      await world.pass(10, tick);
+      const label = world.stores.controlRaw.prepare("UPDATE devices SET labels = ? WHERE site = ?");
+      for (let index = 1; index < 12; index += 1) label.run(JSON.stringify({ ring: "early" }), `s${index}`);
+      await world.pass(60, tick);
+      let view = await service.get(id);
+      assert.deepEqual([view.waves, view.wave, view.counts.pending], [2, 1, 1], "nobody beside the canary");
+      await world.pass(100, tick);
+      view = await service.get(id);
+      if (onUpdate === "roll-back") {
+        assert.deepEqual([view.state, view.counts.returned, view.counts.skipped], ["reverted", 1, 11]);
+        continue;
+      }
+      assert.deepEqual([view.state, view.wave, view.counts.pending], ["running", 2, 11]);
+      for (let index = 12; index < 20; index += 1) label.run(JSON.stringify({ ring: "early" }), `s${index}`);
+      await world.pass(40, tick);
+      assert.deepEqual(
+        (await service.get(id)).waves,
+        3,
+        "whoever joins an open wave of joiners comes behind it",
+      );
+      await world.pass(600, tick);
+      view = await service.get(id);
+      assert.deepEqual([view.state, view.counts.succeeded], ["completed", 20]);
+    } finally {
+      await world.close();
+    }
+  }
+});
+
 test("late joiners that are included come last", async () => {
   const { world, service, tick, id } = await story("include");
   try {
     const view = await service.get(id);
     assert.deepEqual(
       view.waveList.map(({ counts }) => counts.total),
-      [1, 3],
+      [1, 1, 2],
+      "they are a wave of their own",
     );
     assert.equal((await service.events(id)).find(({ kind }) => kind === "late-joiners")?.numbers.devices, 2);
     await world.pass(1000, tick);

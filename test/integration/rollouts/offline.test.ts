@@ -32,7 +32,7 @@ test("a device that was offline for the whole drama never visits the bad release
     await service.start(id, ANNA);
     await world.pass(100, tick);
     assert.equal((await service.get(id)).state, "reverted");
-    assert.deepEqual((await service.get(id)).counts.offline, 1);
+    assert.equal((await service.get(id)).counts.skipped, 1);
 
     for (const device of world.devices.values()) device.behaviour.onUpdate = "succeed";
     const fixed = await service.create({ release: release(3), waves: [], gate: GATE }, ANNA);
@@ -119,6 +119,33 @@ test("the deadline stops a rollout: what succeeded stays, what waits is skipped"
     assert.match(view.reason ?? "", /deadline of 120 s is over with 1 of 3 devices succeeded/);
     assert.deepEqual([view.counts.succeeded, view.counts.skipped, view.counts.failed], [1, 1, 1]);
     assert.equal(world.directives().filter(Boolean).length, 2);
+  } finally {
+    await world.close();
+  }
+});
+
+test("a straggler that fails is judged among all devices of a completed rollout", async () => {
+  const plans = Array.from({ length: 24 }, (_, index) => ({
+    site: `s${index}`,
+    labels: index < 2 ? { last: "yes" } : {},
+    behaviour: index === 0 ? { onUpdate: "roll-back" as const, offlineFrom: 0, offlineUntil: 60 } : {},
+  }));
+  const world = await fleet(plans);
+  try {
+    const service = world.service();
+    const tick = world.tick();
+    const plan = {
+      release: release(2),
+      waves: [{ selector: "!last" }],
+      gate: { soakSeconds: 0, metrics: [], error: { maxPercent: 10, minDevices: 1 } },
+    };
+    const { id } = await service.create(plan, ANNA);
+    await service.start(id, ANNA);
+    await world.pass(400, tick);
+    assert.equal((await service.get(id)).state, "completed");
+    await world.pass(400, tick);
+    const view = await service.get(id);
+    assert.deepEqual([view.state, view.counts.succeeded, view.counts.failed], ["completed", 23, 1]);
   } finally {
     await world.close();
   }

@@ -152,7 +152,8 @@ async function play(
     }
     await tick.run();
     const view = await service.get(id);
-    const told = view.counts.total - view.counts.waiting - view.counts.offline;
+    const { total, waiting, offline, skipped } = view.counts;
+    const told = total - waiting - offline - skipped;
     moments.push({ view, told });
   }
   const { controlRaw } = world.stores;
@@ -263,7 +264,7 @@ function requireWayBack(world: World, view: RolloutView): void {
   if (view.state !== "reverted") return;
   for (const [id, status] of Object.entries(world.statuses())) {
     const device = world.devices.get(id);
-    if (status === "waiting" || !device?.online) continue;
+    if (status === "skipped" || !device?.online) continue;
     assert.equal(device.running?.sequence, 1, `${id} is ${status}`);
     assert.equal(status, "returned");
   }

@@ -81,7 +81,7 @@ test("a bad release is caught by its canary, turned back and put in quarantine",
     const view = await service.get(id);
     assert.equal(view.state, "reverted");
     assert.equal(view.counts.returned, 2);
-    assert.equal(view.counts.waiting, 7, "nobody else was told");
+    assert.equal(view.counts.skipped, 7, "nobody else was told");
     assert.equal(view.gate?.verdict, "violated");
     assert.equal(view.failures[0]?.code, "model.golden-mismatch");
     assert.match(view.reason ?? "", /at most 10 % may/);
@@ -130,7 +130,7 @@ test("a wave that is still being told stops at once when its gate is violated", 
     await world.pass(100, tick);
     const view = await service.get(id);
     assert.equal(view.state, "reverted");
-    assert.equal(view.counts.waiting, 10);
+    assert.equal(view.counts.skipped, 10);
     assert.equal(view.counts.returned, 2);
   } finally {
     await world.close();
@@ -159,7 +159,7 @@ test("a success that breaks during the soak turns the rollout back", async () =>
       view.failures.map(({ code }) => code),
       ["runner.crashed"],
     );
-    assert.equal(view.counts.waiting, 3);
+    assert.equal(view.counts.skipped, 3);
     for (const device of world.devices.values()) assert.equal(device.running?.version, "1.0.0");
   } finally {
     await world.close();
@@ -294,7 +294,7 @@ test("abort takes back what was not begun and lets the rest end", async () => {
     assert.deepEqual(running, ["2.0.0", "1.0.0", "1.0.0"]);
     assert.equal(view.counts.succeeded, 1);
     assert.equal(view.counts.returned, 1);
-    assert.equal(view.counts.waiting, 1);
+    assert.equal(view.counts.skipped, 1);
     await assert.rejects(service.resume(id, ANNA), refuses("rollout.transition-invalid", /aborted/));
 
     assert.equal((await service.revert(id, ANNA)).state, "reverting");

@@ -61,6 +61,11 @@ export class SimulatedDevice {
     if (this.online) this.report();
   }
 
+  /** Its runner fails from now on, until it activates something else. */
+  breakDown(): void {
+    this.#runner = "failed";
+  }
+
   #setOnline(): void {
     const { offlineFrom = Number.POSITIVE_INFINITY, offlineUntil = Number.POSITIVE_INFINITY } =
       this.behaviour;

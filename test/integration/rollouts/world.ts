@@ -38,6 +38,7 @@ export const ANNA = { id: "anna", name: "Anna" };
 interface TickOptions {
   stores?: Pick<Stores, "control" | "controlRaw" | "writeControl">;
   directory?: Directory;
+  ledger?: ExposureLedger;
   holder?: string;
   instructions?: number;
   limits?: Partial<DecisionLimits>;
@@ -161,7 +162,7 @@ export class World {
       directory,
       directives: new Directives(this.keys.directive, this.clock),
       starter: new Starter(stores, directory, this.releases()),
-      ledger: this.ledger,
+      ledger: given.ledger ?? this.ledger,
       outlook: this.outlook,
       holder,
       publishDown: this.publishDown,

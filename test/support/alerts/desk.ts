@@ -26,7 +26,8 @@ export class AlertDesk {
     return desk;
   }
 
-  async start(): Promise<void> {
+  /** @param absentSeconds for which no control plane has looked before */
+  async start(absentSeconds = 0): Promise<void> {
     this.stores = await openStores(this.dir);
     this.alerts = await Alerts.open({
       stores: this.stores,
@@ -34,6 +35,7 @@ export class AlertDesk {
       clock: () => this.now,
       random: () => 0,
       log: { error: () => {}, warn: () => {} },
+      absence: { from: this.now - absentSeconds * 1000, to: this.now },
     });
   }
 

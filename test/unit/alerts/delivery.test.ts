@@ -142,8 +142,12 @@ describe("a notification", () => {
   });
 
   it("has a subject on one line whatever it says, and marks ends and tests", () => {
-    const evil = mailOf(notificationOf(outgoing([alertOf("a", { summary: "a\r\nBcc: x@y\n\nb" })]), "n1", 5));
+    const evil = mailOf(
+      notificationOf(outgoing([alertOf("a", { summary: "a\r\nBcc: x@y\n\n\u001bb" })]), "n1", 5),
+    );
     assert.equal(evil.subject, "[muster warning] a Bcc: x@y b");
+    assert.match(evil.text, /^a Bcc: x@y b\n/);
+    assert.ok(!/^Bcc/m.test(evil.text) && !evil.text.includes("\u001b"));
     assert.match(
       mailOf(notificationOf(outgoing([], [alertOf("b")]), "n", 5)).subject,
       /^\[muster resolved\] Over: /,

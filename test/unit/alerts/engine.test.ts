@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Alert } from "@muster/control-plane/alerts/alert";
 import { BUILT_IN_RULES } from "@muster/control-plane/alerts/built-in-rules";
-import { type Judgement, judge, UNKNOWN_LIMIT_MS } from "@muster/control-plane/alerts/engine";
+import { type Judgement, judge, UNKNOWN_LIMIT_MS, withoutAbsence } from "@muster/control-plane/alerts/engine";
 import { type AlertRule, completeRule, requireNoCircle } from "@muster/control-plane/alerts/rule";
 import type { Reading } from "@muster/control-plane/alerts/tally";
 import fc from "fast-check";
@@ -165,6 +165,24 @@ describe("states of an alert", () => {
     ];
   for (const [what, rule, steps, changes] of table)
     it(what, () => assert.deepEqual(walk(rule, steps).changes, changes));
+
+  it("does not count the time in which nobody looked", () => {
+    const pending = walk(RULE, [[10, HOT]]).alert!;
+    const at = (from: number, to: number) => withoutAbsence(pending, from * 1000, to * 1000).since / 1000;
+    assert.deepEqual([at(20, 3600), at(5, 3600), at(20, 20), at(1, 5)], [3590, 3600, 10, 10]);
+    const calm = walk(RULE, [
+      [0, HOT],
+      [60, HOT],
+      [70, COOL],
+    ]).alert!;
+    const moved = withoutAbsence(calm, 80_000, 980_000);
+    assert.deepEqual([moved.since, moved.quietSince], [0, 970_000]);
+    const firing = walk(RULE, [
+      [0, HOT],
+      [60, HOT],
+    ]).alert!;
+    assert.equal(withoutAbsence(firing, 80_000, 980_000), firing);
+  });
 
   it("gives up on a signal of which nothing is heard for a day", () => {
     const day = UNKNOWN_LIMIT_MS / 1000;

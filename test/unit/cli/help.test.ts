@@ -85,7 +85,9 @@ describe("help", () => {
       "operator revoke",
       "release create",
       "release list",
+      "release quarantines",
       "release show",
+      "release unquarantine",
       "rollout abort",
       "rollout admit-late",
       "rollout approve",
@@ -124,7 +126,7 @@ describe("help", () => {
       assert.match(text, new RegExp(`Examples:\\n(.*\\n)* +(muster ${path.join(" ")})`));
       assert.match(text, /--json/);
       assert.equal(err(), "");
-      for (const line of text.split("\n")) assert.ok(line.length <= 100, line);
+      for (const line of text.split("\n")) assert.ok(line.length <= 80, line);
     });
 
   it("explains exit codes, environment and the way to begin", async () => {

@@ -66,7 +66,15 @@ test("who counts: told devices of the open wave, untold ones of later waves", ()
   );
   assert.deepEqual(
     members.map(({ device, arm }) => `${device} ${arm}`),
-    ["told updated", "retrying updated", "done updated", "failed updated", "later control", "held control"],
+    [
+      "told updated",
+      "retrying updated",
+      "done updated",
+      "failed updated",
+      "not-told-yet untold",
+      "later control",
+      "held control",
+    ],
   );
 });
 
@@ -80,6 +88,15 @@ test("a device is waited for until its first block was looked at", () => {
   assert.equal(fleet.exposures.awaited(-1, at(4) + 2500), 1);
   assert.equal(newestClosed(at(4) + 2500, OPENED_AT, BLOCK_MS), 3);
   assert.equal(fleet.exposures.awaited(3, at(4) + 2500), 0);
+});
+
+test("what a device of the wave measures before it is told counts nowhere, and has no record", () => {
+  const fleet = new Fleet([member("u", "untold")]);
+  fleet.beat("u", OPENED_AT + 1, [counters(OLD), counters(NEW)]);
+  assert.equal(fleet.exposures.device("u"), undefined);
+  assert.deepEqual(fleet.exposures.setMembers([member("u", "updated")]), []);
+  fleet.beat("u", OPENED_AT + 2, [counters(OLD), counters(NEW, { inferences: 7 })]);
+  assert.equal(fleet.exposures.arms().get("linux-x64")?.updated[INFERENCES], 7);
 });
 
 test("each arm takes the entries of its release only", () => {

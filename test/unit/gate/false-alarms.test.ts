@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SortedValues } from "@muster/control-plane/rollouts/gate/sorted-values";
+import { beginWager, placeRanks } from "@muster/control-plane/rollouts/gate/wager";
 import { logStake, NO_BETS, placeBet, smoothedRank } from "@muster/shared/stats/rank-test";
 import { Random } from "../../bench/false-alarms/random.ts";
 import { watch } from "../../bench/false-alarms/watch.ts";
@@ -49,6 +50,23 @@ for (const [what, draw] of [
       assert.ok(alarms <= bound(runs, 0.05), `${alarms} of ${runs}`);
     });
 
+for (const classes of [1, 3, 8])
+  test(`5,000 null waves of ${classes} hardware classes: the mean of the stakes reaches 20 in at most 5 %`, () => {
+    const runs = 5_000;
+    const names = Array.from({ length: classes }, (_, index) => `class-${index}`);
+    let alarms = 0;
+    for (let seed = 1; seed <= runs; seed += 1) {
+      const random = new Random(seed);
+      let wager = beginWager(names);
+      for (let index = 0; index < 30; index += 1) {
+        const name = `class-${Math.floor(random.uniform() * classes)}`;
+        wager = placeRanks(wager, name, [1 - random.uniform()], 9);
+      }
+      if (wager.peak >= Math.log(20)) alarms += 1;
+    }
+    assert.ok(alarms <= bound(runs, 0.05), `${alarms} of ${runs}`);
+  });
+
 const RUNS = 40;
 const NOMINAL = 0.05;
 
@@ -75,8 +93,17 @@ test("real regressions are found within the wave", () => {
     // Boxes that differ by more than the fault hide it; the others must not.
     if (faulty.name === "latency x 2, 12 of 72" || faulty.updated === 4) continue;
     let found = 0;
-    for (let seed = 1; seed <= 20; seed += 1) if (watch(faulty, seed, 1).violatedAt !== null) found += 1;
-    assert.ok(found >= 16, `${faulty.name}: ${found} of 20`);
+    let named = 0;
+    const onClass = faulty.fault?.onClass ?? "linux-x64";
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const seen = watch(faulty, seed, 1);
+      if (seen.violatedAt !== null) found += 1;
+      if (seen.named.join() === onClass) named += 1;
+    }
+    // Some of the waves have but three or four devices of the class.
+    const least = faulty.classes.length > 1 ? 9 : 16;
+    assert.ok(found >= least, `${faulty.name}: ${found} of 20`);
+    assert.ok(named >= found - 2, `${faulty.name}: only ${onClass} is named in ${named} of ${found}`);
   }
 });
 

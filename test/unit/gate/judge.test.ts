@@ -67,7 +67,18 @@ const table: [string, GateInput, GateView["verdict"], GateView["waitingFor"]][] 
   ["exactly the errors allowed", input({ succeeded: 9, failed: 1 }), "met", null],
   ["one error more", input({ succeeded: 8, failed: 1 }), "violated", null],
   ["errors go before success", input({ succeeded: 80, failed: 20 }), "violated", null],
-  ["a failure before there is evidence", input({ failed: 1, pending: 4 }), "inconclusive", "evidence"],
+  ["a failure before there is evidence", input({ failed: 1, pending: 9 }), "inconclusive", "evidence"],
+  ["a failure too many, however the others end", input({ failed: 1, pending: 8 }), "violated", null],
+  ["those not told yet may still succeed", input({ failed: 1, waiting: 9 }), "inconclusive", "evidence"],
+  ["those offline may still succeed", input({ failed: 1, offline: 9 }), "inconclusive", "evidence"],
+  ["until time is over", input({ failed: 1, offline: 9 }, OVERDUE), "violated", null],
+  ["offline ones hold up no wave without errors", input({ succeeded: 3, offline: 97 }), "met", null],
+  [
+    "those that do not take part cannot succeed",
+    input({ failed: 1, held: 5, released: 5, skipped: 5, superseded: 5 }),
+    "violated",
+    null,
+  ],
   ["a failure where no more will come", input({ failed: 1 }), "violated", null],
   ["early failures", input({ failed: 2, pending: 40 }), "violated", null],
   [
@@ -93,6 +104,74 @@ for (const [what, given, verdict, waitingFor] of table)
     assert.deepEqual([gate.verdict, gate.waitingFor], [verdict, waitingFor], gate.reason);
     assert.match(gate.reason, /^(Wave 2|The rollout)/);
   });
+
+test("one failure of ten passes the default plan, two stop it, whichever end first", () => {
+  const plan = completeGate({ soakSeconds: 0, metrics: [] });
+  for (const failures of [0, 1, 2])
+    for (let place = 0; place <= 10 - failures; place += 1) {
+      const fails = (index: number) => index >= place && index < place + failures;
+      const verdicts = Array.from({ length: 10 }, (_, ended) => {
+        const ends = Array.from({ length: ended + 1 }, (_, index) => fails(index));
+        const failed = ends.filter(Boolean).length;
+        const given = { failed, succeeded: ends.length - failed, pending: 10 - ends.length };
+        return judgeGate(input(given, { plan })).verdict;
+      });
+      assert.equal(verdicts.includes("violated"), failures > 1, `${failures} from ${place}`);
+      assert.equal(verdicts.at(-1), failures > 1 ? "violated" : "met");
+    }
+});
+
+test("errors stop a wave early only when that is certain or enough devices have ended", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 30 }),
+      fc.func(fc.constantFrom("waiting", "pending", "silent", "retrying", "offline")),
+      fc.constantFrom(0, 5, 10, 33.3, 50, 100),
+      fc.integer({ min: 1, max: 15 }),
+      fc.infiniteStream(fc.nat()),
+      (failing, stateOf, maxPercent, minDevices, keys) => {
+        const plan = completeGate({
+          error: { maxPercent, minDevices },
+          success: { minPercent: 0 },
+          soakSeconds: 0,
+        });
+        const stopsAt = (ends: readonly boolean[]) => {
+          for (let ended = 0; ended <= ends.length; ended += 1) {
+            const given: Partial<DeviceCounts> = {};
+            const add = (state: keyof DeviceCounts) => {
+              given[state] = (given[state] ?? 0) + 1;
+            };
+            for (const [index, fails] of ends.entries())
+              add(index >= ended ? stateOf(index) : fails ? "failed" : "succeeded");
+            const { verdict } =
+              judgeGate(input(given, { plan })).conditions.find(({ kind }) => kind === "error") ?? {};
+            if (ended === ends.length) assert.notEqual(verdict, "inconclusive");
+            if (verdict === "violated") return { ended, failed: given.failed ?? 0 };
+          }
+          return undefined;
+        };
+        const order = failing.map((fails) => ({ fails, key: keys.next().value ?? 0 }));
+        const all = failing.filter(Boolean).length;
+        const isTooMany = (100 * all) / failing.length > maxPercent;
+        for (const ends of [failing, order.toSorted((a, b) => a.key - b.key).map(({ fails }) => fails)]) {
+          const stop = stopsAt(ends);
+          if (isTooMany) assert.ok(stop, "too many failures of all stop it in any order");
+          if (!stop || stop.ended === ends.length) continue;
+          const isCertain = (100 * stop.failed) / ends.length > maxPercent;
+          assert.ok(isCertain || stop.ended >= minDevices, `stopped after ${stop.ended} of ${ends.length}`);
+          if (ends.length <= minDevices) assert.ok(isTooMany, "a wave this small is judged whole");
+        }
+      },
+    ),
+  );
+});
+
+test("a count and its verb agree", () => {
+  const reasonOf = (given: Partial<DeviceCounts>) => judgeGate(input(given)).reason;
+  assert.match(reasonOf({ pending: 1 }), /0 of 1 device has a known end/);
+  assert.match(reasonOf({ pending: 2 }), /0 of 2 devices have a known end/);
+  assert.match(reasonOf({ pending: 1, succeeded: 1 }), /1 of 2 devices has a known end/);
+});
 
 test("a gate is met only on enough settled evidence, and never with too many errors", () => {
   const some = fc.integer({ min: 0, max: 12 });

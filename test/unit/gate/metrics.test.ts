@@ -183,6 +183,125 @@ test("only the hardware class on which it is worse is implicated", () => {
   assert.deepEqual([gate.verdict, gate.hardwareClasses], ["violated", ["bad"]], gate.reason);
 });
 
+/** Devices of hardware classes, all of them slow but for `fast`; so many updated and controls of each. */
+function fleetOfClasses(
+  classes: Record<string, [updated: number, controls: number]>,
+  measure: (arm: Arm, hardwareClass: string) => Measured,
+): Fleet {
+  const members = Object.entries(classes).flatMap(([hardwareClass, [updated, controls]]) => [
+    ...Array.from({ length: updated }, (_, index) =>
+      member(`u-${hardwareClass}-${index}`, "updated", hardwareClass),
+    ),
+    ...Array.from({ length: controls }, (_, index) =>
+      member(`c-${hardwareClass}-${index}`, "control", hardwareClass),
+    ),
+  ]);
+  const fleet = new Fleet(members);
+  for (const at of [OPENED_AT + 30_000, OPENED_AT + 90_000])
+    for (const { device, arm, hardwareClass } of members)
+      fleet.beat(device, at, [
+        counters(arm === "updated" ? NEW : OLD, {
+          latencyMs: hardwareClass === "fast" ? 12 : 200,
+          ...measure(arm, hardwareClass),
+        }),
+      ]);
+  return fleet;
+}
+
+const slowerOnFast = (arm: Arm, hardwareClass: string): Measured =>
+  arm === "updated" && hardwareClass === "fast" ? { latencyMs: 40 } : {};
+
+test("a fault on one hardware class is not hidden by the others, and only that class is named", () => {
+  const fleet = fleetOfClasses({ fast: [8, 60], slow: [40, 200] }, slowerOnFast);
+  const gate = judgeGate(judged(fleet, { metrics: [{ metric: "latency-p95", tolerance: 25 }] }));
+  const condition = gate.conditions.at(-1);
+  assert.deepEqual([gate.verdict, gate.hardwareClasses], ["violated", ["fast"]], gate.reason);
+  assert.match(gate.reason, /^Wave 1: on hardware class fast the p95 latency is .*; worse by more than/);
+  assert.ok(
+    (condition?.value ?? 0) > 40 && (condition?.value ?? 0) < 63,
+    "the numbers are those of the class",
+  );
+  assert.ok((condition?.control ?? 0) <= 16 && (condition?.threshold ?? 0) <= 20);
+});
+
+test("a fault on two hardware classes names both", () => {
+  const fleet = fleetOfClasses({ fast: [8, 100], alike: [8, 100], slow: [40, 200] }, (arm, hardwareClass) =>
+    hardwareClass === "slow" ? {} : { latencyMs: arm === "updated" ? 40 : 12 },
+  );
+  const gate = judgeGate(judged(fleet, { metrics: [{ metric: "latency-p95", tolerance: 25 }] }));
+  assert.deepEqual([gate.verdict, gate.hardwareClasses], ["violated", ["alike", "fast"]], gate.reason);
+  assert.match(gate.reason, /^Wave 1: on hardware class alike .*; it is beyond that on fast too\.$/);
+});
+
+test("one or two canaries of a class prove nothing by rank", () => {
+  for (const canaries of [1, 2]) {
+    const fleet = fleetOfClasses({ fast: [canaries, 60], slow: [canaries, 60] }, slowerOnFast);
+    const gate = judgeGate(judged(fleet, { metrics: [{ metric: "latency-p95", tolerance: 25 }] }));
+    assert.equal(gate.verdict, "met", gate.reason);
+  }
+});
+
+test("a class is not convicted by the ranks of another", () => {
+  // The errors of class b are by a hair more than tolerated, those of class a prove it.
+  const fleet = fleetOfClasses({ a: [12, 100], b: [2, 100] }, (arm, hardwareClass) => ({
+    failures: arm === "control" ? 1 : hardwareClass === "a" ? 30 : 2,
+  }));
+  const gate = judgeGate(judged(fleet, { metrics: [{ metric: "error-rate", tolerance: 0.5 }] }));
+  assert.deepEqual([gate.verdict, gate.hardwareClasses], ["violated", ["a"]], gate.reason);
+});
+
+test("where only all classes together convict, those that are worse by themselves are named", () => {
+  const classes = Object.fromEntries(
+    ["a", "b", "c", "d"].map((name) => [name, [2, 100]] as [string, [number, number]]),
+  );
+  const fleet = fleetOfClasses(classes, (arm, hardwareClass) => ({
+    failures: arm === "updated" && hardwareClass !== "d" ? 30 : 1,
+  }));
+  const gate = judgeGate(judged(fleet, { metrics: [{ metric: "error-rate", tolerance: 0.5 }] }));
+  assert.deepEqual([gate.verdict, gate.hardwareClasses], ["violated", ["a", "b", "c"]], gate.reason);
+  assert.doesNotMatch(gate.reason, /on hardware class/);
+});
+
+test("a limit holds for each hardware class that has the sample by itself", () => {
+  const metrics: MetricRule[] = [{ metric: "latency-p95", limit: 250 }];
+  const faulty = (arm: Arm, hardwareClass: string): Measured =>
+    arm === "updated" && hardwareClass === "rare" ? { latencyMs: 900 } : {};
+  const gate = (rare: number, minInferences: number) =>
+    judgeGate(
+      judged(fleetOfClasses({ fast: [40, 5], rare: [rare, 5] }, faulty), {
+        metrics,
+        sample: { minInferences },
+      }),
+    );
+  const one = gate(1, 0);
+  assert.deepEqual([one.verdict, one.hardwareClasses], ["violated", ["rare"]], one.reason);
+  assert.match(
+    one.reason,
+    /^Wave 1: on hardware class rare the p95 latency is .* asks for at most 250 ms\.$/,
+  );
+  assert.ok((one.conditions.at(-1)?.value ?? 0) > 630);
+  assert.deepEqual(
+    [gate(1, 201).verdict, gate(1, 200).verdict, gate(2, 400).verdict],
+    ["met", "violated", "violated"],
+  );
+});
+
+test("a class that has hardly measured anything is not judged by its limit alone", () => {
+  const rare = (measured: Measured) =>
+    fleetOfClasses({ fast: [40, 5], rare: [1, 5] }, (arm, hardwareClass) =>
+      arm === "updated" && hardwareClass === "rare" ? measured : { servingMs: 1_800_000 },
+    );
+  const verdictOf = (rule: MetricRule, measured: Measured, minInferenceHours = 0) =>
+    judgeGate(judged(rare(measured), { metrics: [rule], sample: { minInferenceHours } })).verdict;
+  const errors: MetricRule = { metric: "error-rate", limit: 2 };
+  assert.equal(verdictOf(errors, { inferences: 49, failures: 40 }), "met");
+  assert.equal(verdictOf(errors, { inferences: 50, failures: 40 }), "violated");
+  const crashes: MetricRule = { metric: "crash-free-hours", limit: 90 };
+  assert.equal(verdictOf(crashes, { crashes: 1 }), "met");
+  assert.equal(verdictOf(crashes, { crashes: 1, servingMs: 1_800_000 }, 1), "violated");
+  assert.equal(verdictOf(crashes, { crashes: 1, servingMs: 1_800_000 }, 1.3), "met");
+});
+
 test("a device whose first block is still open is waited for, but not for long", () => {
   const fleet = fleetOf({ updated: 3, controls: 10, blocks: 1 }, () => ({}));
   const input = judged(fleet, { metrics: [{ metric: "error-rate", tolerance: 1 }] }, { blocks: 1 });

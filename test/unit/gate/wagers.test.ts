@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { draw } from "@muster/control-plane/rollouts/gate/draw";
+import { drawer } from "@muster/control-plane/rollouts/gate/draw";
 import { completeGate } from "@muster/control-plane/rollouts/gate/plan";
 import { SortedValues } from "@muster/control-plane/rollouts/gate/sorted-values";
+import { beginWager, placeRanks } from "@muster/control-plane/rollouts/gate/wager";
 import { placeWagers, stakeLimit, type Wagers } from "@muster/control-plane/rollouts/gate/wagers";
+import { logStake, NO_BETS, placeBet } from "@muster/shared/stats/rank-test";
 import fc from "fast-check";
-import { BLOCK_MS, counters, fleetOf, NEW, OLD, OPENED_AT } from "./heartbeats.ts";
+import { BLOCK_MS, counters, Fleet, fleetOf, member, NEW, OLD, OPENED_AT } from "./heartbeats.ts";
 
 const plan = completeGate({ metrics: [{ metric: "error-rate", tolerance: 0 }], soakSeconds: 60 });
 const inputOf = (fleet: ReturnType<typeof fleetOf>, blocks: number, more = {}) => ({
@@ -17,7 +19,7 @@ const inputOf = (fleet: ReturnType<typeof fleetOf>, blocks: number, more = {}) =
   now: OPENED_AT + blocks * BLOCK_MS + 3000,
   ...more,
 });
-const entriesOf = (wagers: Wagers) => wagers.rounds[0]?.tests[0]?.entries;
+const entriesOf = (wagers: Wagers) => wagers.rounds[0]?.tests[0]?.all.entries ?? 0;
 
 test("each device is ranked once, however often one looks", () => {
   const fleet = fleetOf({ updated: 3, controls: 8, blocks: 4 }, (_, index) => ({ failures: index }));
@@ -66,11 +68,67 @@ test("a wager survives being stored as JSON", () => {
   assert.deepEqual(JSON.parse(JSON.stringify(wagers)), wagers);
 });
 
+test("the stake is spread over all devices and the classes that can be compared, settled before the first rank", () => {
+  const fleet = new Fleet([
+    ...Array.from({ length: 6 }, (_, index) => member(`ca${index}`, "control", "a")),
+    ...Array.from({ length: 5 }, (_, index) => member(`cb${index}`, "control", "b")),
+    ...Array.from({ length: 4 }, (_, index) => member(`cc${index}`, "control", "c")),
+    ...Array.from({ length: 9 }, (_, index) => member(`cd${index}`, "control", "d")),
+    member("ua", "updated", "a"),
+    member("ub", "untold", "b"),
+    member("uc", "updated", "c"),
+  ]);
+  assert.deepEqual(fleet.exposures.classes(5), ["a", "b"]);
+  for (const at of [0.5, 1.5])
+    for (const device of ["ua", "ub", "uc", ...Array.from({ length: 6 }, (_, index) => `ca${index}`)])
+      fleet.beat(device, OPENED_AT + at * BLOCK_MS, [counters(device.startsWith("u") ? NEW : OLD)]);
+  const wager = placeWagers(null, inputOf(fleet, 2)).rounds[0]?.tests[0];
+  assert.deepEqual([wager?.all.entries, wager?.classes.a?.entries, wager?.classes.b?.entries], [1, 1, 0]);
+  assert.deepEqual(Object.keys(wager?.classes ?? {}).sort(), ["a", "b"]);
+});
+
+test("the mean of the stakes is what counts, whichever class the ranks are of", () => {
+  const rank = fc.record({
+    on: fc.constantFrom("a", "b", "c"),
+    rank: fc.double({ min: 1e-6, max: 1, noNaN: true }),
+  });
+  fc.assert(
+    fc.property(fc.array(rank, { maxLength: 20 }), (ranks) => {
+      let wager = beginWager(["a", "b"]);
+      let highest = 0;
+      const own = new Map([
+        ["all", NO_BETS],
+        ["a", NO_BETS],
+        ["b", NO_BETS],
+      ]);
+      for (const { on, rank } of ranks) {
+        wager = placeRanks(wager, on, [rank], 7);
+        for (const name of ["all", on]) {
+          const bets = own.get(name);
+          if (bets) own.set(name, placeBet(bets, rank));
+        }
+        const stakes = [...own.values()].map((bets) => Math.exp(logStake(bets)));
+        highest = Math.max(highest, Math.log(stakes.reduce((sum, stake) => sum + stake, 0) / 3));
+        assert.ok(Math.abs(wager.peak - highest) < 1e-9, `${wager.peak} and ${highest}`);
+        // Whenever the mean is at a height, at least one of its parts is or has been there.
+        const parts = [wager.all, ...Object.values(wager.classes)].map(({ peak }) => peak);
+        assert.ok(Math.max(...parts) >= wager.peak);
+      }
+      assert.deepEqual(Object.keys(wager.classes).sort(), ["a", "b"]);
+    }),
+  );
+});
+
 test("a new wave begins with a new stake", () => {
   const fleet = fleetOf({ updated: 3, controls: 8 }, (_, index) => ({ failures: index }));
   const wagers = placeWagers(null, inputOf(fleet, 2));
   const next = placeWagers(wagers, { ...inputOf(fleet, 0), wave: 1 });
   assert.deepEqual([next.wave, entriesOf(next)], [1, 0]);
+});
+
+test("of very many newcomers of one block a draw picks 500", () => {
+  const fleet = fleetOf({ updated: 520, controls: 5 }, () => ({}));
+  assert.equal(entriesOf(placeWagers(null, inputOf(fleet, 2))), 500);
 });
 
 test("fewer than five controls of the class make no rank", () => {
@@ -110,7 +168,7 @@ test("draws are spread evenly over (0, 1], for neighbouring names and seeds too"
   const bins = Array.from({ length: 20 }, () => 0);
   for (let seed = 0; seed < 20; seed += 1)
     for (let device = 0; device < 1000; device += 1) {
-      const drawn = draw(seed, `0/0/error-rate/device-${device}`);
+      const drawn = drawer(seed, "0/0/error-rate/")(`device-${device}`);
       assert.ok(drawn > 0 && drawn <= 1);
       bins[Math.min(19, Math.floor(drawn * 20))]! += 1;
     }

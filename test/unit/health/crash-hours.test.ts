@@ -22,6 +22,17 @@ const beat = (...entries: [release: string, minutes: number, crashes: number][])
   });
 
 describe("crash-free time", () => {
+  test("of releases that a device makes up only some are told apart", () => {
+    const hour = newCrashHour(0);
+    const made = (number: number) => `sha256:${number.toString(16).padStart(64, "0")}`;
+    let voided = 0;
+    for (let number = 0; number < 500; number += 1)
+      voided += voidTime(hour, beat([made(number), 1, 1])).servingMs[0]!;
+    assert.ok(Object.keys(hour.serving).length <= 17);
+    assert.equal(voided, 500 * MINUTE);
+    assert.deepEqual(voidTime(hour, beat([made(3), 1, 0])).servingMs, [MINUTE], "the known ones as before");
+  });
+
   test("without a crash nothing is void", () => {
     const hour = newCrashHour(0);
     assert.deepEqual(voidTime(hour, beat([one, 5, 0])), { operationalMs: 0, servingMs: [0] });

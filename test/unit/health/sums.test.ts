@@ -69,6 +69,31 @@ describe("sums of heartbeats", () => {
     );
   });
 
+  test("whatever a device makes up, they can be stored and read back", () => {
+    const anything = fc.oneof(
+      fc.constantFrom(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, 1e300, -1e300),
+      fc.maxSafeInteger(),
+    );
+    fc.assert(
+      fc.property(fc.array(anything, { minLength: SUMS_LENGTH, maxLength: SUMS_LENGTH }), (values) => {
+        for (const value of decodeSums(encodeSums(Float64Array.from(values))))
+          assert.ok(Math.abs(value) <= Number.MAX_SAFE_INTEGER);
+      }),
+    );
+  });
+
+  test("no share is over 100 %, whoever counted", () => {
+    const agent = { operationalMs: 10, connectedMs: 99, syncSucceeded: 0, syncFailed: 0 };
+    const shadow = { compared: 1, agreed: 5 };
+    const entries = [inference({ inferences: 2, failures: 7, fallbacks: 9, shadow })];
+    const figures = figuresOf(sumsOf(heartbeat("s", 1, { agent, inference: entries })));
+    const { connectedPercent, errorPercent, fallbackPercent, shadowAgreementPercent } = figures;
+    assert.deepEqual(
+      [connectedPercent, errorPercent, fallbackPercent, shadowAgreementPercent],
+      [100, 100, 100, 100],
+    );
+  });
+
   test("stored and read back they are the same", () => {
     fc.assert(
       fc.property(fc.array(anyBeat), (beats) => {

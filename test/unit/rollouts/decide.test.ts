@@ -71,6 +71,7 @@ function begun(devices: DeviceRecord[], plan: object = {}): Rollout {
       ...plan,
     }),
     startedAt: START,
+    plannedWaves: 1 + Math.max(0, ...devices.map(({ wave }) => wave)),
     devices,
   };
 }
@@ -111,16 +112,24 @@ const factsOf = ({ online, owner, desired, running, accepted, outcome }: Box): D
     : [],
 });
 
-const worldOf = (boxes: Map<string, Box>, records: readonly DeviceRecord[]): Facts => ({
+const worldOf = (
+  boxes: Map<string, Box>,
+  records: readonly DeviceRecord[],
+  quarantined: ReadonlySet<string> = new Set(),
+): Facts => ({
   of: (device) => factsOf(boxes.get(device) ?? freshBox(false)),
   isOnline: (place) => boxes.get(records[place]?.device ?? "")?.online ?? false,
   hasChanged: () => true,
+  isQuarantined: (digest, hardwareClass) => digest === NEW.digest && quarantined.has(hardwareClass),
+  installations: () => [],
+  hasSentBack: () => false,
   around: () => ({
     siteOf: () => ({ timeZone: "UTC", windows: [], uplinkKbps: null }),
     site: () => ({ devices: 100, unavailable: 0 }),
     region: () => ({ devices: 100, unavailable: 0 }),
     hardwareClass: () => ({ devices: 100, unavailable: 0 }),
     outstandingBytes: () => 0,
+    whereIs: (record) => record,
     isUnavailable: () => false,
   }),
   freezes: [],
@@ -195,10 +204,74 @@ test("not all evidence taken in: nothing is judged and nobody is told", () => {
   assert.equal(next.progress.wave, 1, "the next decision has it all");
 });
 
+test("what timed out before it took its directive up is called off with the rollout", () => {
+  const records = [record(0, 0), record(1, 0)];
+  const boxes = boxesFor(records, () => true);
+  let rollout = begun(records, { onFailure: "pause", timeouts: { total: 60 } });
+  rollout = applied(rollout, decide(rollout, worldOf(boxes, records), START, LIMITS), boxes);
+  const [away, other] = [boxes.get("d0") as Box, boxes.get("d1") as Box];
+  away.online = false;
+  live(other, true);
+  const facts = () => worldOf(boxes, records);
+  rollout = applied(rollout, decide(rollout, facts(), START + 60_000, LIMITS), boxes);
+  assert.deepEqual([rollout.state, rollout.devices[0]?.outcome], ["paused", "timed-out"]);
+  const aborting: Rollout = { ...rollout, state: "aborting" };
+  const called = applied(aborting, decide(aborting, facts(), START + 61_000, LIMITS), boxes);
+  away.online = true;
+  live(away, true);
+  assert.equal(away.running, OLD, "it never sees the release that was called off");
+  assert.equal(other.running, NEW);
+  const end = decide(called, facts(), START + 62_000, LIMITS);
+  assert.deepEqual([end.progress.state, end.devices[0]?.status], ["aborted", "returned"]);
+});
+
+test("a release in quarantine is not told to the class, and what has not begun is called off", () => {
+  const records = [0, 1, 2, 3].map((index) => ({
+    ...record(index, index < 2 ? 0 : 1),
+    hardwareClass: index === 3 ? "gpu" : "cpu",
+  }));
+  const boxes = boxesFor(records, () => true);
+  const plan = {
+    gate: { error: { maxPercent: 100 }, success: { minPercent: 0 }, soakSeconds: 600, metrics: [] },
+    retries: { max: 3, baseSeconds: 300 },
+  };
+  for (const force of [false, true]) {
+    let rollout = begun(records, { ...plan, force });
+    for (const box of boxes.values()) Object.assign(box, freshBox());
+    rollout = applied(rollout, decide(rollout, worldOf(boxes, records), START, LIMITS), boxes);
+    const retrying = { ...(rollout.devices[0] as DeviceRecord), status: "retrying" as const };
+    rollout = { ...rollout, devices: rollout.devices.with(0, { ...retrying, notBefore: START + 9e9 }) };
+    const facts = worldOf(boxes, records, new Set(["cpu"]));
+    const decision = decide(rollout, facts, START + 1000, LIMITS);
+    const statuses = decision.devices.map(({ status, outcome }) => [status, outcome]);
+    if (force) {
+      assert.equal(decision.changed.length, 0);
+      continue;
+    }
+    assert.deepEqual(statuses, [
+      ["returning", "quarantined"],
+      ["told", null],
+      ["skipped", "quarantined"],
+      ["waiting", null],
+    ]);
+    assert.deepEqual(decision.instructions, [{ device: "d0", release: OLD }]);
+    const [event] = decision.events;
+    assert.equal(event?.kind, "quarantined");
+    assert.equal(
+      event?.sentence,
+      "vibration 2.0.0 is in quarantine for cpu: 1 device is not told and 1 goes back.",
+    );
+  }
+});
+
 const step = fc.record({
   /** Devices that change between online and offline. */
   toggles: fc.array(fc.nat({ max: 11 }), { maxLength: 4 }),
   works: fc.boolean(),
+  /** Another rollout puts the release in quarantine, an operator lifts it. */
+  quarantined: fc.boolean(),
+  /** An operator stops the rollout. */
+  action: fc.constantFrom(...Array(8).fill(undefined), "aborting" as const, "reverting" as const),
   seconds: fc.constantFrom(1, 30, 600),
 });
 
@@ -221,7 +294,7 @@ test("whatever happens, the rules of a decision hold", () => {
         const always = new Set(records.map(({ device }) => device).filter((id) => !boxes.get(id)?.online));
         let rollout = begun(records, plan);
         let now = START;
-        for (const { toggles, works, seconds } of steps) {
+        for (const { toggles, works, seconds, quarantined, action } of steps) {
           now += seconds * 1000;
           for (const index of toggles) {
             const box = boxes.get(`d${index}`);
@@ -229,7 +302,9 @@ test("whatever happens, the rules of a decision hold", () => {
             always.delete(`d${index}`);
           }
           for (const box of boxes.values()) live(box, works);
-          const facts = worldOf(boxes, records);
+          if (action && ["running", "paused"].includes(rollout.state))
+            rollout = { ...rollout, state: action };
+          const facts = worldOf(boxes, records, new Set(quarantined ? ["cpu"] : []));
           const limits = { ...LIMITS, instructions };
           const decision = decide(rollout, facts, now, limits);
           assert.deepEqual(
@@ -238,6 +313,7 @@ test("whatever happens, the rules of a decision hold", () => {
             "the same facts, the same decision",
           );
           requireRules(rollout, decision, boxes, instructions);
+          if (quarantined) assert.ok(decision.instructions.every(({ release }) => release !== NEW));
           rollout = applied(rollout, decision, boxes);
         }
         for (const device of always)
@@ -272,6 +348,14 @@ function requireRules(
   if (progress.state === "reverted")
     for (const { status, attempts } of devices)
       if (attempts > 0) assert.ok(["returning", "returned", "return-failed"].includes(status), status);
+  if (progress.state === "reverted" || progress.state === "aborted")
+    for (const record of devices) {
+      assert.ok(!["waiting", "held"].includes(record.status), "nobody waits for what has ended");
+      const box = boxes.get(record.device);
+      const untaken = box?.desired === NEW && box.accepted < box.generation;
+      const sentBack = instructions.some(({ device }) => device === record.device);
+      assert.ok(!untaken || sentBack, "no directive of what was called off is left to be taken up");
+    }
   if (progress.state !== before.state) assert.ok(events.length > 0, "each change of state says why");
   if (progress.wave !== before.wave && before.wave !== null)
     assert.equal(progress.wave, before.wave + 1, "waves open one by one");

@@ -59,6 +59,7 @@ const rollout: Rollout = {
   wagers: null,
   seed: 1,
   startedAt: 0,
+  plannedWaves: 1,
   endedAt: null,
   release: NEW,
   manifest,
@@ -368,4 +369,19 @@ test("a device that waits for its retry and proves the release has succeeded", (
   const proof = facts({ reported: onNew, attempts: [attempt("succeeded")] });
   const next = appraise(patient, retrying, proof, NOW + 1);
   assert.deepEqual([next.status, next.notBefore], ["succeeded", null]);
+});
+
+test("a device that got there before it was told again has succeeded, though it had nothing more to do", () => {
+  const again: DeviceRecord = { ...told, attempts: 2, toldGeneration: 7 };
+  const former = [attempt("succeeded")];
+  const before = facts({ reported: onNew, attempts: former });
+  assert.equal(appraise(patient, again, before, NOW).status, "told", "it has not taken the retry up");
+  const state = { ...onNew, generation: 7 };
+  assert.equal(
+    appraise(patient, again, facts({ reported: state, attempts: former }), NOW).status,
+    "succeeded",
+  );
+  const probation = { ...state, ...{ update: { ...phased("probation", 7).update!, generation: 7 } } };
+  const busy = facts({ reported: probation, attempts: former });
+  assert.equal(appraise(patient, again, busy, NOW).status, "told", "probation is no success");
 });

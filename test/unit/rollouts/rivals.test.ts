@@ -19,6 +19,7 @@ const own = (state: Rollout["state"] = "running"): Rollout => ({
   endedAt: null,
   seed: 1,
   startedAt: 100,
+  plannedWaves: 1,
   release: { name: "vibration", version: "1", sequence: 1, digest: "sha256:x" },
   manifest: {} as Rollout["manifest"],
   plan: completePlan({ release: { name: "vibration", version: "1" }, priority: 500 }),

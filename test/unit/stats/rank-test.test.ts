@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { anytimePValue, logStake, NO_BETS, placeBet, smoothedRank } from "@muster/shared/stats/rank-test";
+import {
+  anytimePValue,
+  logMean,
+  logStake,
+  logStakeBound,
+  NO_BETS,
+  placeBet,
+  smoothedRank,
+} from "@muster/shared/stats/rank-test";
 import fc from "fast-check";
 
 /** Integral over epsilon by Simpson's rule, for comparison. */
@@ -67,6 +75,33 @@ test("expected stake after one uniform rank is 1: nobody wins on average", () =>
   }
   // Below e^-30 lies a thirtieth or so of the expectation, by integral of 1 / (p ln^2 p).
   assert.ok(Math.abs(sum + 1 / 30 - 1) < 1e-3, `${sum}`);
+});
+
+test("no stake is higher than its bound, and the bound is no higher than the best single bet", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 400 }),
+      fc.double({ min: -2000, max: 0, noNaN: true }),
+      (entries, sum) => {
+        const bets = { entries, sumLogRanks: entries === 0 ? 0 : sum };
+        const bound = logStakeBound(bets);
+        assert.ok(logStake(bets) <= bound + 1e-9, `${logStake(bets)} over ${bound}`);
+        const best = Math.max(
+          ...Array.from({ length: 1001 }, (_, index) => {
+            const epsilon = index / 1000;
+            return (entries === 0 ? 0 : entries * Math.log(epsilon)) + (epsilon - 1) * bets.sumLogRanks;
+          }),
+        );
+        assert.ok(bound >= best - 1e-9);
+      },
+    ),
+  );
+});
+
+test("the mean of stakes, also of such that no number holds", () => {
+  assert.ok(Math.abs(Math.exp(logMean([Math.log(1), Math.log(2), Math.log(6)])) - 3) < 1e-12);
+  assert.equal(logMean([5, 5]), 5);
+  assert.ok(Math.abs(logMean([2000, 0, 0, 0]) - (2000 - Math.log(4))) < 1e-9);
 });
 
 test("ranks of exchangeable values are uniform, ties or not", () => {

@@ -101,11 +101,14 @@ test("time without candidates is no reserve: after a day a call brings what one 
   assert.deepEqual([1, 60, 90, 600].map(after), [1, 1, 2, 10]);
 });
 
-test("the clock going back gives nothing", () => {
+test("the clock going back a little gives nothing, and a clock that was put back holds nobody for as long", () => {
   const input = { pace: { maximumPerMinute: 60 }, notified: 0, succeeded: 0, tickMs: 1000 };
-  const budget = new PaceBudget({ ...input, state: { credit: 0.5, at: 90_000 }, now: 10_000 });
-  assert.equal(budget.devices, 0);
-  assert.equal(budget.nextAt(0), 10_500);
+  const little = new PaceBudget({ ...input, state: { credit: 0.5, at: 10_900 }, now: 10_000 });
+  assert.equal(little.devices, 0);
+  assert.equal(little.nextAt(0), 10_500);
+  const far = new PaceBudget({ ...input, state: { credit: 0.5, at: 86_400_000 }, now: 10_000 });
+  assert.equal(far.devices, 1);
+  assert.deepEqual(far.after(1), { credit: 0, at: 10_000 });
 });
 
 test("whenever it is asked, never more than the rate brings plus one tick's burst, and no look is too early", () => {
