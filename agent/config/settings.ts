@@ -38,7 +38,7 @@ export const SETTINGS = {
   reconnectMaxSeconds: number(300, 0.01, 3600, "longest wait before a new connection"),
   stableAfterSeconds: number(60, 0, 3600, "time online after which the waits begin small again"),
   startDelaySeconds: number(30, 0, 600, "the first connection waits for a random part of this"),
-  heartbeatSeconds: number(30, 0.1, 3600, "time between heartbeats"),
+  heartbeatSeconds: number(30, 0.5, 3600, "time between heartbeats"),
   pollSeconds: number(60, 0.1, 86_400, "time between HTTPS polls of the directive while MQTT is down"),
   pollOnlineSeconds: number(900, 1, 86_400, "time between HTTPS polls of the directive while MQTT is up"),
   httpTimeoutSeconds: number(30, 0.1, 600, "longest silence in an HTTPS request"),

@@ -2,6 +2,7 @@ import { MusterError } from "@muster/shared/errors";
 import type { Kysely } from "kysely";
 import { hashOfSecret, matchesSecret, newSecret } from "../secrets.ts";
 import type { ControlTables } from "../storage/tables/index.ts";
+import { inTransaction } from "../storage/transaction.ts";
 
 /** An operator as the API shows it. Times in milliseconds since the epoch. */
 export interface Operator {
@@ -41,7 +42,11 @@ export class Operators {
     return anyone ? undefined : (await this.create("first")).token;
   }
 
-  /** The token is told here once and never again. */
+  /**
+   * The token is told here once and never again.
+   * @throws MusterError `request.conflict` for a name that an operator has who is not revoked: approvals and events
+   * tell people apart by it
+   */
   async create(name: string): Promise<{ operator: Operator; token: string }> {
     const { id, secret } = newSecret();
     const row: ControlTables["operators"] = {
@@ -52,7 +57,12 @@ export class Operators {
       last_used_at: null,
       revoked_at: null,
     };
-    await this.#db.insertInto("operators").values(row).execute();
+    await inTransaction(this.#db, async (tx) => {
+      const namesake = tx.selectFrom("operators").select("id").where("name", "=", name);
+      if (await namesake.where("revoked_at", "is", null).executeTakeFirst())
+        throw new MusterError("request.conflict", `There is an operator named ${name} already.`);
+      await tx.insertInto("operators").values(row).execute();
+    });
     return { operator: operatorOf(row), token: `${PREFIX}.${row.id}.${secret}` };
   }
 

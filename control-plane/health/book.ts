@@ -31,6 +31,7 @@ export class HealthBook {
   readonly #directory: Directory;
   readonly #now: () => number;
   readonly #outlook: Outlook;
+  readonly #openedAt: number;
   #fleet: FleetHealth = { at: 0, devices: [] };
   #refreshing: Promise<FleetHealth> | undefined;
 
@@ -39,6 +40,7 @@ export class HealthBook {
     this.#directory = directory;
     this.#now = now;
     this.#outlook = new Outlook(stores);
+    this.#openedAt = now();
   }
 
   /** As of now. Undefined for a device that the fleet does not know. */
@@ -98,6 +100,7 @@ export class HealthBook {
       clockSkewMs,
       liveness: device.liveness,
       lastSeenAt: device.lastSeenAt,
+      reachableSince: this.#openedAt,
       reported: device.reported,
       lostRecords: outlook.lostRecords,
       certificateExpiresAt: outlook.certificateExpiresAt,

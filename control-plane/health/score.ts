@@ -8,6 +8,8 @@ export interface ScoreFacts {
   now: number;
   liveness: Liveness;
   lastSeenAt: number | null;
+  /** Since when this control plane is there to be reached. */
+  reachableSince: number;
   reported: Pick<ReportedState, "runner" | "components" | "update" | "lastResult"> | null;
   window: HealthWindow;
   vitals: Vitals | null;
@@ -19,6 +21,8 @@ export interface ScoreFacts {
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+/** The window of the sums reaches back so far. */
+const SYNC_WINDOW_MS = 10 * 60_000;
 
 const span = (ms: number): string =>
   ms < 2 * 60_000
@@ -63,12 +67,14 @@ function findLiveness({ liveness, lastSeenAt, now }: ScoreFacts): Finding {
   }
 }
 
-function findInference({ reported, window }: ScoreFacts): Finding[] {
+function findInference({ reported, window, now, reachableSince }: ScoreFacts): Finding[] {
   const { crashes, inferences, failures, fallbacks, syncSucceeded, syncFailed } = window;
   const errors = inferences < FEWEST_INFERENCES ? 0 : (100 * failures) / inferences;
   const other = inferences < FEWEST_INFERENCES ? 0 : (100 * fallbacks) / inferences;
   const syncs = syncSucceeded + syncFailed;
-  const unsynced = syncs < FEWEST_SYNCS ? 0 : (100 * syncFailed) / syncs;
+  // What failed while there was nobody to reach says nothing about the device.
+  const hadChance = now - reachableSince >= SYNC_WINDOW_MS;
+  const unsynced = syncs < FEWEST_SYNCS || !hadChance ? 0 : (100 * syncFailed) / syncs;
   return [
     findRunner(reported),
     finding(

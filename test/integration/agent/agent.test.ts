@@ -42,7 +42,7 @@ const quick = [
   "--reconnect-max-seconds",
   "0.2",
   "--heartbeat-seconds",
-  "0.2",
+  "0.5",
 ];
 
 function run(...args: string[]): AgentProcess {

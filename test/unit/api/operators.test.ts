@@ -32,6 +32,14 @@ describe("operators", () => {
     assert.equal((await operators.authenticate(token)).name, "first");
   });
 
+  it("gives a name again only after its operator was revoked", async () => {
+    await operators.create("bob");
+    const { operator } = await operators.create("alice");
+    await assert.rejects(operators.create("alice"), (error) => isMusterError(error, "request.conflict"));
+    await operators.revoke(operator.id);
+    await operators.create("alice");
+  });
+
   it("refuses every token that is not exactly one that was made", async () => {
     const { token } = await operators.create("alice");
     const other = await operators.create("bob");

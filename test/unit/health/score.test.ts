@@ -44,6 +44,7 @@ const well: ScoreFacts = {
   now: NOW,
   liveness: "online",
   lastSeenAt: NOW - 10_000,
+  reachableSince: NOW - DAY,
   reported,
   window,
   vitals,
@@ -124,6 +125,12 @@ describe("health score of a device", () => {
       { window: { ...window, syncSucceeded: 2, syncFailed: 6 } },
       [["sync-failures", 15]],
       /6 of 8/,
+    ],
+    [
+      "a bad line while there was no control plane",
+      { window: { ...window, syncSucceeded: 2, syncFailed: 6 }, reachableSince: NOW - 60_000 },
+      [],
+      /^$/,
     ],
     [
       "a line that was asked too seldom",
