@@ -4,6 +4,7 @@ import type { Alerts } from "../../alerts/alerts.ts";
 import { ReceiverInput } from "../../alerts/receiver.ts";
 import { AlertRuleInput } from "../../alerts/rule.ts";
 import { SilenceInput } from "../../alerts/silence.ts";
+import { actorOf } from "../actor.ts";
 import {
   alertResource,
   historyCursor,
@@ -34,9 +35,6 @@ const byId = Type.Object({ id: PathText }, closed);
 const byName = Type.Object({ name: PathText }, closed);
 const toWrite = Type.Object({ name: Name }, closed);
 const nothing = Type.Null();
-
-/** Whoever asks; routes that need no token are none of these. */
-const nameOf = ({ operator }: { operator: { name: string } | null }): string => operator?.name ?? "";
 
 const isWithin = (site: string | null, above: string): boolean =>
   site !== null && (site === above || site.startsWith(`${above}/`));
@@ -120,7 +118,8 @@ function ruleRoutes(app: ApiApp, { rules }: Alerts): void {
         response: { 200: AlertRuleResource },
       },
     },
-    async (request) => ruleResource(await rules.set(request.params.name, request.body, nameOf(request))),
+    async (request) =>
+      ruleResource(await rules.set(request.params.name, request.body, actorOf(request).name)),
   );
 
   app.delete(
@@ -148,7 +147,7 @@ function silenceRoutes(app: ApiApp, { silences, now }: Alerts): void {
     "/silences",
     { schema: { body: SilenceInput, response: { 201: SilenceResource } } },
     async (request, reply) => {
-      const silence = await silences.add(request.body, nameOf(request));
+      const silence = await silences.add(request.body, actorOf(request).name);
       return reply.code(201).send(silenceResource(silence, now()));
     },
   );
@@ -191,7 +190,7 @@ function receiverRoutes(app: ApiApp, alerts: Alerts): void {
       const { view, madeSecret } = await alerts.setReceiver(
         request.params.name,
         request.body,
-        nameOf(request),
+        actorOf(request).name,
       );
       return { ...receiverResource(view), madeSecret };
     },

@@ -1,5 +1,6 @@
 import { Type } from "typebox";
 import { type Freezes, NewFreeze } from "../../rollouts/freezes.ts";
+import { actorOf } from "../actor.ts";
 import type { ApiApp } from "../app.ts";
 import { closed, PathText } from "../schemas/common.ts";
 import { FreezeList, FreezeResource } from "../schemas/freezes.ts";
@@ -29,8 +30,7 @@ export function freezeRoutes(app: ApiApp, freezes: Freezes): void {
         response: { 201: FreezeResource },
       },
     },
-    async (request, reply) =>
-      reply.code(201).send(await freezes.create(request.body, request.operator?.name ?? "")),
+    async (request, reply) => reply.code(201).send(await freezes.create(request.body, actorOf(request).name)),
   );
 
   app.delete(
@@ -42,6 +42,6 @@ export function freezeRoutes(app: ApiApp, freezes: Freezes): void {
         response: { 200: FreezeResource },
       },
     },
-    async (request) => await freezes.end(request.params.id, request.operator?.name ?? ""),
+    async (request) => await freezes.end(request.params.id, actorOf(request).name),
   );
 }
