@@ -30,7 +30,7 @@ export async function directiveSpread({ simulation, watch, releases }: WireFleet
     release: { name, version },
     gate: { soakSeconds: 0, metrics: [] },
   });
-  watch.expect(digest);
+  watch.expect((given) => given === digest);
   const startedAt = Date.now();
   await plane.api.send("POST", `/rollouts/${id}/start`);
   const answeredAt = Date.now();

@@ -10,7 +10,7 @@ export class DirectiveWatch {
   /** When the last of the devices that hold the expected directive took it up. */
   lastHeldAt = 0;
   readonly #held = new Set<string>();
-  #digest = "";
+  #isExpected: (digest: string) => boolean = () => false;
 
   constructor(actors: readonly Actor[]) {
     for (const { model } of actors) {
@@ -18,7 +18,7 @@ export class DirectiveWatch {
       const order = update.order.bind(update);
       const apply = update.apply.bind(update);
       update.order = (given, now) => {
-        if (given.release?.digest === this.#digest) this.#hold(model.id, now);
+        if (given.release && this.#isExpected(given.release.digest)) this.#hold(model.id, now);
         order(given, now);
       };
       update.apply = (event, now) => {
@@ -28,9 +28,9 @@ export class DirectiveWatch {
     }
   }
 
-  /** Counts from now on who takes up a directive to run this release. */
-  expect(digest: string): void {
-    this.#digest = digest;
+  /** Counts from now on who takes up a directive to run such a release. */
+  expect(isExpected: (digest: string) => boolean): void {
+    this.#isExpected = isExpected;
     this.#held.clear();
     this.lastHeldAt = 0;
     this.firstFailureAt = Number.POSITIVE_INFINITY;

@@ -46,14 +46,15 @@ export async function stopBadRelease(fleet: WireFleet, spreadSeconds: number): P
     ...EVERYBODY_AT_ONCE,
     release: { name, version },
   });
-  watch.expect(releases.bad.digest);
+  watch.expect((digest) => digest === releases.bad.digest);
   await plane.api.send("POST", `/rollouts/${id}/start`);
   const devices = swarm.actors.length;
   await until("everybody to be in flight", LIMIT_MS, async () => watch.held === devices || undefined, 20);
   if (watch.firstFailureAt < Number.POSITIVE_INFINITY)
     throw new Error("an update failed before all were told");
 
-  watch.expect(releases.good.digest);
+  // Whoever failed the good release before, in its probation, goes back to what it had then.
+  watch.expect((digest) => digest !== releases.bad.digest);
   await until("everybody to be sent back", LIMIT_MS, async () => watch.held === devices || undefined, 20);
   await ended(simulation, id, "reverted");
   const { events } = await plane.api.get<{ events: Event[] }>(`/rollouts/${id}/events`);
