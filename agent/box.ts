@@ -6,7 +6,7 @@ import type { Settings } from "./config/settings.ts";
 import { bootId } from "./health/boot.ts";
 import { Facts } from "./health/facts.ts";
 import { Identity } from "./identity/identity.ts";
-import { detectProviders } from "./inference/detect-providers.ts";
+import { detectRuntime } from "./inference/detect-runtime.ts";
 import type { Log } from "./log.ts";
 import { Notices } from "./outbox/notices.ts";
 import { type NewRecord, Outbox } from "./outbox/outbox.ts";
@@ -62,7 +62,7 @@ export const openFacts = (settings: Settings, onFresh: () => void): Promise<Fact
       file: join(settings.data, "facts.json"),
       boot: bootId(newId),
       agentVersion: AGENT_VERSION,
-      detectProviders,
+      detectRuntime,
     },
     onFresh,
   );

@@ -3,6 +3,7 @@ import { HardwareFacts } from "@muster/shared/protocol/hardware";
 import { Version } from "@muster/shared/protocol/primitives";
 import { validate } from "@muster/shared/protocol/validate";
 import { Type } from "typebox";
+import type { RuntimeFacts } from "../inference/detect-runtime.ts";
 import { readIfThere, writeAtomically } from "../storage/files.ts";
 
 const MIB = 1024 * 1024;
@@ -15,7 +16,7 @@ export interface FactsOptions {
   boot: string;
   agentVersion: string;
   /** Asks the runtime itself, in child processes: costs seconds on a small box. */
-  detectProviders: () => Promise<string[]>;
+  detectRuntime: () => Promise<RuntimeFacts>;
 }
 
 /**
@@ -79,14 +80,16 @@ async function readFacts(file: string) {
   }
 }
 
-async function look({ detectProviders }: FactsOptions): Promise<HardwareFacts> {
+async function look({ detectRuntime }: FactsOptions): Promise<HardwareFacts> {
+  const { providers, opset } = await detectRuntime();
   return {
     platform: process.platform,
     arch: process.arch,
     cpuModel: (await cpuModel()).slice(0, 128),
     cores: availableParallelism(),
     memoryMiB: Math.floor(totalmem() / MIB),
-    providers: (await detectProviders()).slice(0, 16),
+    providers: providers.slice(0, 16),
+    opset,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
+import type { Serving } from "@muster/shared/protocol/serving/serving";
 
 /** One model of a release as this device runs it. Paths are absolute. */
 export interface ModelDeployment {
@@ -16,6 +17,8 @@ export interface ModelDeployment {
   readonly labels?: readonly string[];
   readonly modelPath: string;
   readonly goldenPath: string;
+  readonly referencePath: string;
+  readonly serving?: Serving;
 }
 
 /** What the runner is to serve: all models of one release. */

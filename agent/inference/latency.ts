@@ -4,7 +4,7 @@ import type { Histogram } from "@muster/shared/protocol/model-evidence";
 /** What runners count of inferences; the sum over the same bins is again one. */
 export type Tally = Pick<
   InferenceCounters,
-  "inferences" | "failures" | "fallbacks" | "latency" | "confidence"
+  "inferences" | "failures" | "fallbacks" | "degraded" | "refused" | "cpuMs" | "latency" | "confidence"
 >;
 
 /** Upper bounds of the bins in which runners count. */
@@ -30,6 +30,9 @@ export const emptyTally = ({ latency, confidence }: TallyEdges): Tally => ({
   inferences: 0,
   failures: 0,
   fallbacks: 0,
+  degraded: 0,
+  refused: 0,
+  cpuMs: 0,
   latency: emptyHistogram(latency),
   confidence: emptyHistogram(confidence),
 });
@@ -39,6 +42,9 @@ export const addTally = (a: Tally, b: Tally): Tally => ({
   inferences: a.inferences + b.inferences,
   failures: a.failures + b.failures,
   fallbacks: a.fallbacks + b.fallbacks,
+  degraded: a.degraded + b.degraded,
+  refused: a.refused + b.refused,
+  cpuMs: a.cpuMs + b.cpuMs,
   latency: addHistogram(a.latency, b.latency),
   confidence: addHistogram(a.confidence, b.confidence),
 });

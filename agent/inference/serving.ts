@@ -13,6 +13,7 @@ const add = (a: InferenceCounters, b: InferenceCounters): InferenceCounters => (
   ...addTally(a, b),
   servingMs: a.servingMs + b.servingMs,
   crashes: a.crashes + b.crashes,
+  energyMj: a.energyMj === null ? b.energyMj : a.energyMj + (b.energyMj ?? 0),
 });
 
 /**
@@ -73,6 +74,6 @@ export class ServingCounters {
   }
 
   #empty(release: Release): InferenceCounters {
-    return { release, servingMs: 0, crashes: 0, ...emptyTally(this.#edges) };
+    return { release, servingMs: 0, crashes: 0, energyMj: null, ...emptyTally(this.#edges) };
   }
 }

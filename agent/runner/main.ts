@@ -1,10 +1,12 @@
 import { asMusterError, MusterError } from "@muster/shared/errors";
 import type { FromRunner, ToRunner } from "./control.ts";
 import { proveGolden } from "./golden.ts";
+import { scheduled } from "./compute.ts";
 import { BodyReader } from "./http.ts";
 import { Metrics } from "./metrics.ts";
 import { type LoadedModel, loadModel } from "./model.ts";
 import { ResultBuffer } from "./results.ts";
+import { recorded } from "./recorded.ts";
 import type { Service } from "./routes/route.ts";
 import { FifoScheduler } from "./scheduler.ts";
 import { EndpointServer } from "./server.ts";
@@ -33,8 +35,8 @@ async function load({ deployment, limits, agentVersion }: Load): Promise<Runner>
     tell({ kind: "results", batch, records, tally: metrics.take(), dropped }),
   );
   const bodies = new BodyReader(limits.bodyLimit, limits.bodyTotalLimit);
-  const scheduler = new FifoScheduler(limits.queueLimit);
-  const service: Service = { agentVersion, models, bodies, scheduler, metrics, results };
+  const infer = recorded(scheduled(new FifoScheduler(limits.queueLimit)), results, [metrics]);
+  const service: Service = { agentVersion, models, bodies, infer };
   return { models, results, endpoint: new EndpointServer(service, limits.connectionLimit) };
 }
 

@@ -1,38 +1,41 @@
+import type { Observation, Observer } from "./infer.ts";
 import { emptyTally, type Tally, type TallyEdges } from "../inference/latency.ts";
 
-/** One computed row of a request. */
-export interface Counted {
-  /** Inference time, microseconds. */
-  readonly latencyUs: number;
-  readonly ok: boolean;
-  /** Highest score, or null where the model gives none. */
-  readonly score: number | null;
-  /** Computed by another than the preferred provider of the variant. */
-  readonly fallback: boolean;
-}
-
 /** Sums of what was computed since they were last taken. */
-export class Metrics {
+export class Metrics implements Observer {
   readonly #edges: TallyEdges;
   #tally: Tally;
+  /** What is less than a millisecond waits for the next time. */
+  #cpuUs = 0;
 
   constructor(edges: TallyEdges) {
     this.#edges = edges;
     this.#tally = emptyTally(edges);
   }
 
-  count({ latencyUs, ok, score, fallback }: Counted): void {
+  observe({ inferred: { latencyUs, cpuUs, verdicts, by, degraded } }: Observation): void {
     const tally = this.#tally;
-    tally.inferences += 1;
-    if (!ok) tally.failures += 1;
-    if (fallback) tally.fallbacks += 1;
-    add(tally.latency, latencyUs / 1000);
-    if (score !== null) add(tally.confidence, score);
+    this.#cpuUs += cpuUs;
+    for (const { ok, top } of verdicts) {
+      tally.inferences += 1;
+      if (!ok) tally.failures += 1;
+      if (by.fallback) tally.fallbacks += 1;
+      if (degraded) tally.degraded += 1;
+      add(tally.latency, latencyUs / 1000);
+      if (top) add(tally.confidence, top.score);
+    }
+  }
+
+  /** A request was answered by nobody: no room, or too late. */
+  refused(): void {
+    this.#tally.refused += 1;
   }
 
   take(): Tally {
-    const taken = this.#tally;
+    const cpuMs = Math.floor(this.#cpuUs / 1000);
+    const taken = { ...this.#tally, cpuMs };
     this.#tally = emptyTally(this.#edges);
+    this.#cpuUs -= cpuMs * 1000;
     return taken;
   }
 }

@@ -122,6 +122,7 @@ export class Activation {
       digest: files.model.artifact.digest,
       modelPath: join(folder, files.model.path),
       goldenPath: join(folder, files.golden.path),
+      referencePath: join(folder, files.reference.path),
     }));
     return { release, models };
   }

@@ -2,6 +2,7 @@ import { MusterError } from "@muster/shared/errors";
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
 import { Name } from "@muster/shared/protocol/primitives";
 import { type Artifact, ReleaseManifest } from "@muster/shared/protocol/release";
+import type { Serving } from "@muster/shared/protocol/serving/serving";
 import { parseJson } from "@muster/shared/protocol/validate";
 import { chooseVariant } from "@muster/shared/protocol/variants";
 import { sha256 } from "@muster/shared/trust/digest";
@@ -47,6 +48,7 @@ export interface ChosenModel {
   provider: string;
   fallback: boolean;
   labels?: string[];
+  serving?: Serving;
   files: { model: ReleaseFile; golden: ReleaseFile; reference: ReleaseFile };
 }
 
@@ -58,7 +60,8 @@ export function chosenModels({ manifest, choices }: InstalledRelease): ChosenMod
     const variant = component.variants.find(({ id }) => id === choice?.variant);
     if (!choice || !variant)
       throw new MusterError("internal.unexpected", `No variant of ${component.name} was chosen.`);
-    const { name, version, labels } = component;
+    const { name, version, labels, serving } = component;
+    const folder = `models/${name}/${variant.id}`;
     return [
       {
         name,
@@ -67,10 +70,11 @@ export function chosenModels({ manifest, choices }: InstalledRelease): ChosenMod
         provider: choice.provider,
         fallback: choice.provider !== variant.requires.providers[0],
         ...(labels && { labels }),
+        ...(serving && { serving }),
         files: {
-          model: { path: `${name}.onnx`, artifact: variant.model, kind: "model" },
-          golden: { path: `${name}.golden.json`, artifact: variant.golden, kind: "golden" },
-          reference: { path: `${name}.reference.json`, artifact: variant.reference, kind: "reference" },
+          model: { path: `${folder}/model.onnx`, artifact: variant.model, kind: "model" },
+          golden: { path: `${folder}/golden.json`, artifact: variant.golden, kind: "golden" },
+          reference: { path: `${folder}/reference.json`, artifact: variant.reference, kind: "reference" },
         },
       },
     ];

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import type { EventBody, UpdateBody } from "@muster/shared/protocol/messages";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
+import type { Serving } from "@muster/shared/protocol/serving/serving";
 import type { ReportedState, RunningComponent } from "@muster/shared/protocol/state";
 
 /** One model of a release as this device runs it. Paths are absolute. */
@@ -16,6 +17,8 @@ export interface DeployedModel {
   labels?: string[];
   modelPath: string;
   goldenPath: string;
+  referencePath: string;
+  serving?: Serving;
 }
 
 export interface Deployment {

@@ -38,10 +38,13 @@ export class ReleaseDirectories {
     const building = `${folder}.new`;
     try {
       await rm(building, { recursive: true, force: true });
-      await mkdir(join(building, "config"), { recursive: true });
-      for (const file of filesOf(release)) await this.#place(file, join(building, file.path));
+      await mkdir(building, { recursive: true });
+      const files = filesOf(release);
+      const folders = new Set(files.flatMap(({ path }) => foldersOf(path)));
+      for (const folder of folders) await mkdir(join(building, folder), { recursive: true });
+      for (const file of files) await this.#place(file, join(building, file.path));
       await writeFile(join(building, MANIFEST), release.text, { flush: true });
-      await sync(join(building, "config"));
+      for (const folder of folders) await sync(join(building, folder));
       await sync(building);
       await rm(folder, { recursive: true, force: true });
       await moveDurably(building, folder);
@@ -113,6 +116,12 @@ export class ReleaseDirectories {
     await sync(path);
   }
 }
+
+/** Every folder above a file, the innermost first. */
+const foldersOf = (path: string): string[] => {
+  const folder = dirname(path);
+  return folder === "." ? [] : [folder, ...foldersOf(folder)];
+};
 
 function requireJson(text: string, name: string): void {
   try {

@@ -17,6 +17,10 @@ type InferenceRow = [
   inferences: number,
   failures: number,
   fallbacks: number,
+  degraded: number,
+  refused: number,
+  cpuMs: number,
+  energyMj: number | null,
   latency: SparseBins | Histogram,
   confidence: SparseBins | Histogram,
   ...shadow: [compared: number, agreed: number] | [],
@@ -130,6 +134,7 @@ export class HeartbeatRows {
 
   #toRow(entry: InferenceCounters): InferenceRow {
     const { release, servingMs, crashes, inferences, failures, fallbacks, shadow } = entry;
+    const { degraded, refused, cpuMs, energyMj } = entry;
     return [
       // A device that makes digests up must not fill the table of scopes.
       release !== null && this.#isRelease(release) ? this.#scopes.idOf("release", release) : release,
@@ -138,6 +143,10 @@ export class HeartbeatRows {
       inferences,
       failures,
       fallbacks,
+      degraded,
+      refused,
+      cpuMs,
+      energyMj,
       toBins(entry.latency, LATENCY_EDGES_MS),
       toBins(entry.confidence, CONFIDENCE_EDGES),
       ...(shadow ? ([shadow.compared, shadow.agreed] as const) : ([] as const)),
@@ -146,8 +155,8 @@ export class HeartbeatRows {
 
   #fromRow(row: HeartbeatRow): FreshHeartbeat {
     const inference = (JSON.parse(row.inference) as InferenceRow[]).map((entry): InferenceCounters => {
-      const [release, servingMs, crashes, inferences, failures, fallbacks, latency, confidence, ...shadow] =
-        entry;
+      const [release, servingMs, crashes, inferences, failures, fallbacks, ...rest] = entry;
+      const [degraded, refused, cpuMs, energyMj, latency, confidence, ...shadow] = rest;
       const [compared, agreed] = shadow;
       return {
         release: typeof release === "number" ? (this.#scopes.byId(release)?.name ?? null) : release,
@@ -156,6 +165,10 @@ export class HeartbeatRows {
         inferences,
         failures,
         fallbacks,
+        degraded,
+        refused,
+        cpuMs,
+        energyMj,
         latency: fromBins(latency, LATENCY_EDGES_MS),
         confidence: fromBins(confidence, CONFIDENCE_EDGES),
         ...(compared !== undefined && agreed !== undefined && { shadow: { compared, agreed } }),

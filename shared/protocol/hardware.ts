@@ -12,6 +12,8 @@ export const HardwareFacts = Type.Object(
     memoryMiB: Count,
     /** Execution providers that the runner can really use, best first. */
     providers: Type.Array(Name, { maxItems: 16 }),
+    /** Highest opset of the default ONNX domain that its runtime reads. */
+    opset: Type.Integer({ minimum: 1, maximum: 1000 }),
   },
   { additionalProperties: false },
 );

@@ -13,6 +13,8 @@ import {
   ReleaseRef,
   Version,
 } from "./primitives.ts";
+import { TIERS } from "./serving/batching.ts";
+import { DEGRADE_REASONS, RUNGS } from "./serving/cascade.ts";
 import { ReportedState, UpdateOutcome, UpdatePhase } from "./state.ts";
 
 const version = { v: Type.Literal(PROTOCOL_VERSION) };
@@ -59,6 +61,14 @@ export const InferenceCounters = Type.Object(
     failures: Count,
     /** Inferences computed by another than the preferred provider of their variant. */
     fallbacks: Count,
+    /** Inferences answered by a lower rung of the model's cascade. */
+    degraded: Count,
+    /** Requests that were not computed: no room in the queue, or too late. */
+    refused: Count,
+    /** Processor time of inference, milliseconds. */
+    cpuMs: Count,
+    /** Energy of inference, millijoules; null where the box cannot tell. */
+    energyMj: Nullable(Count),
     /** Inference time in milliseconds; edges are `LATENCY_EDGES_MS`. */
     latency: Histogram,
     /** Highest score of the first output, where that is a vector of scores; edges are `CONFIDENCE_EDGES`. */
@@ -128,6 +138,15 @@ export const ResultBody = Type.Object(
     provider: Name,
     /** Inference time, microseconds. */
     latencyUs: Count,
+    /** Absent for `standard`. */
+    tier: Type.Optional(Type.Enum(TIERS)),
+    /** The rung of the cascade that answered in place of the primary variant, and why. */
+    degraded: Type.Optional(
+      Type.Object(
+        { rung: Type.Enum(RUNGS), reason: Type.Enum(DEGRADE_REASONS) },
+        { additionalProperties: false },
+      ),
+    ),
     ok: Type.Boolean(),
     /** Arg max of the first output and its value, where that output is a vector of scores. */
     top: Nullable(

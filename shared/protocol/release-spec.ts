@@ -24,6 +24,7 @@ const ModelSpec = Type.Object(
     version: Version,
     labels: ModelComponent.properties.labels,
     variants: Type.Array(VariantSpec, { minItems: 1, maxItems: 32 }),
+    serving: ModelComponent.properties.serving,
   },
   { additionalProperties: false },
 );

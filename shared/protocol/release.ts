@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { Digest, Name, Version } from "./primitives.ts";
+import { Serving } from "./serving/serving.ts";
 
 /** A file in the content-addressed store. `size` in bytes. */
 export const Artifact = Type.Object(
@@ -20,6 +21,8 @@ export const Requirements = Type.Object(
     arch: Type.Optional(Type.Array(Type.String({ maxLength: 16 }), { minItems: 1, maxItems: 8 })),
     hardwareClasses: Type.Optional(Type.Array(Name, { minItems: 1, maxItems: 64 })),
     minMemoryMiB: Type.Optional(Type.Integer({ minimum: 1 })),
+    /** Highest opset of the default domain that the model uses. */
+    opset: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
   },
   { additionalProperties: false },
 );
@@ -53,6 +56,7 @@ export const ModelComponent = Type.Object(
     /** Class names by index of the last dimension of the first output. */
     labels: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 4096 })),
     variants: Type.Array(ModelVariant, { minItems: 1, maxItems: 32 }),
+    serving: Type.Optional(Serving),
   },
   { additionalProperties: false },
 );

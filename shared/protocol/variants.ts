@@ -13,27 +13,41 @@ function unmetRequirement(requires: Requirements, facts: HardwareFacts): string 
     return `is for ${requires.hardwareClasses.join(", ")}, this is ${hardwareClass}`;
   if (requires.minMemoryMiB !== undefined && facts.memoryMiB < requires.minMemoryMiB)
     return `needs ${requires.minMemoryMiB} MiB of memory, has ${facts.memoryMiB}`;
+  if (requires.opset !== undefined && facts.opset < requires.opset)
+    return `needs opset ${requires.opset}, has ${facts.opset}`;
   return undefined;
 }
 
-export interface ChosenVariant {
+export interface FittingVariant {
   variant: ModelVariant;
-  /** First provider of the variant's list that the device has. */
+  /** A provider of the variant's list that the device has. */
   provider: string;
+}
+
+/** Every variant that the device can run with each provider that it can run on, in the release's order. */
+export function fittingVariants(
+  component: ModelComponent,
+  facts: HardwareFacts,
+): { fitting: FittingVariant[]; reasons: string[] } {
+  const reasons: string[] = [];
+  const fitting = component.variants.flatMap((variant) => {
+    const reason = unmetRequirement(variant.requires, facts);
+    if (reason !== undefined) reasons.push(`${variant.id} ${reason}`);
+    if (reason !== undefined) return [];
+    const providers = variant.requires.providers.filter((name) => facts.providers.includes(name));
+    return providers.map((provider) => ({ variant, provider }));
+  });
+  return { fitting, reasons };
 }
 
 /**
  * The best variant that the device can run: the first in the release's order of preference.
  * @throws MusterError `release.no-variant` that names each variant and what it lacks
  */
-export function chooseVariant(component: ModelComponent, facts: HardwareFacts): ChosenVariant {
-  const reasons: string[] = [];
-  for (const variant of component.variants) {
-    const reason = unmetRequirement(variant.requires, facts);
-    const provider = variant.requires.providers.find((name) => facts.providers.includes(name));
-    if (reason === undefined && provider !== undefined) return { variant, provider };
-    reasons.push(`${variant.id} ${reason}`);
-  }
+export function chooseVariant(component: ModelComponent, facts: HardwareFacts): FittingVariant {
+  const { fitting, reasons } = fittingVariants(component, facts);
+  const [first] = fitting;
+  if (first) return first;
   throw new MusterError(
     "release.no-variant",
     `No variant of ${component.name} runs here: ${reasons.join("; ")}.`,

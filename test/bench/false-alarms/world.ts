@@ -136,6 +136,10 @@ export class Simulation {
       inferences,
       failures,
       fallbacks,
+      degraded: 0,
+      refused: 0,
+      cpuMs: 0,
+      energyMj: null,
       latency: { edges: LATENCY_EDGES_MS as number[], counts: latency },
       confidence: { edges: CONFIDENCE_EDGES as number[], counts: confidence },
     };

@@ -70,6 +70,7 @@ export function makeAgent(
         cpuModel: "test",
         cores: 2,
         memoryMiB: 100,
+        opset: 26,
         providers: ["cpu"],
       }),
       reported: () => idleState,

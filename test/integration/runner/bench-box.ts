@@ -86,6 +86,7 @@ export class BenchBox {
       fallback: false,
       modelPath,
       goldenPath,
+      referencePath: `${modelPath}.reference.json`,
       ...rest,
     };
   }

@@ -40,6 +40,7 @@ async function modelsOf(directory: string): Promise<ModelDeployment[]> {
         labels: labels ?? [],
         modelPath: join(directory, variant.model),
         goldenPath: join(directory, variant.golden),
+        referencePath: join(directory, variant.reference),
       })),
     ),
   );

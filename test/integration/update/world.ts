@@ -63,6 +63,7 @@ export function portsOn(dataDir: string, url: () => string, over: Partial<Update
     cpuModel: "test",
     cores: 2,
     memoryMiB: 1024,
+    opset: 26,
     providers: ["cpu"],
   });
   const http = plainHttp(url);

@@ -130,6 +130,10 @@ export class Serving {
       inferences: 0,
       failures: 0,
       fallbacks: 0,
+      degraded: 0,
+      refused: 0,
+      cpuMs: 0,
+      energyMj: null,
       latency: empty(LATENCY_EDGES_MS),
       confidence: empty(CONFIDENCE_EDGES),
     };

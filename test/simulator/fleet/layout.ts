@@ -2,6 +2,9 @@ import { hardwareClassOf } from "@muster/shared/protocol/hardware";
 import { between, gaussian, pick, type Random, seededRandom } from "../../models/training/random.ts";
 import type { DeviceProfile } from "../device/profile.ts";
 
+/** As the runtime that the agent ships reads. */
+const OPSET = 26;
+
 /** A part of the fleet with the same hardware. Shares are relative to each other. */
 export interface ClassMix {
   platform: string;
@@ -91,7 +94,7 @@ const BOX_SIGMA = 0.1;
 function profileOf(index: number, site: string, part: ClassMix, seed: number, random: Random): DeviceProfile {
   const { platform, arch, provider, cpuModel, cores, memoryMiB, latencyMs } = part;
   const providers = provider === "cpu" ? ["cpu"] : [provider, "cpu"];
-  const hardware = { platform, arch, cpuModel, cores, memoryMiB, providers };
+  const hardware = { platform, arch, cpuModel, cores, memoryMiB, providers, opset: OPSET };
   return {
     index,
     name: `box-${String(index + 1).padStart(5, "0")}`,

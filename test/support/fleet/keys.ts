@@ -17,6 +17,7 @@ export const HARDWARE: EnrollRequest["hardware"] = {
   cpuModel: "test cpu",
   cores: 2,
   memoryMiB: 4096,
+  opset: 26,
   providers: ["cpu"],
 };
 

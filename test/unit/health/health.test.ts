@@ -42,9 +42,9 @@ describe("health", () => {
           file,
           boot,
           agentVersion: "1.0.0",
-          detectProviders: async () => {
+          detectRuntime: async () => {
             looks += 1;
-            return providers;
+            return { providers, opset: 26 };
           },
         },
         () => {
@@ -72,9 +72,9 @@ describe("health", () => {
           file,
           boot,
           agentVersion: "1.0.0",
-          detectProviders: async () => {
+          detectRuntime: async () => {
             if (answers instanceof Error) throw answers;
-            return answers;
+            return { providers: answers, opset: 26 };
           },
         },
         () => assert.fail("nothing was learned"),

@@ -39,6 +39,7 @@ const hardware = {
   cpuModel: "",
   cores: 4,
   memoryMiB: 8000,
+  opset: 26,
   providers: ["cpu"],
 };
 const reported = (running: ReleaseRef | null): DeviceFacts["reported"] => ({

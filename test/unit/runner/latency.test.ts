@@ -2,12 +2,24 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { restartDelay } from "@muster/agent/inference/backoff";
 import { addTally, emptyTally, quantile } from "@muster/agent/inference/latency";
+import type { Observation } from "@muster/agent/runner/infer";
 import { Metrics } from "@muster/agent/runner/metrics";
 import fc from "fast-check";
 
 const edges = [1, 2, 4];
 const bins = { latency: edges, confidence: [0.5, 0.9] };
-const row = (latencyUs: number, ok = true) => ({ latencyUs, ok, score: null, fallback: false });
+/** One computed row. */
+const row = (latencyUs: number, ok = true, score: number | null = null, fallback = false): Observation =>
+  ({
+    call: {},
+    inferred: {
+      latencyUs,
+      cpuUs: 400,
+      verdicts: [{ ok, top: score === null ? null : { index: 0, score } }],
+      by: { fallback },
+    },
+    at: 0,
+  }) as unknown as Observation;
 
 describe("quantiles of a histogram", () => {
   const cases: [string, number[], number, number | null][] = [
@@ -47,7 +59,7 @@ describe("quantiles of a histogram", () => {
     fc.assert(
       fc.property(latencies, share, (values, q) => {
         const metrics = new Metrics(bins);
-        for (const value of values) metrics.count(row(value * 1000));
+        for (const value of values) metrics.observe(row(value * 1000));
         const sorted = values.toSorted((a, b) => a - b);
         const exact = sorted[Math.max(Math.ceil(q * sorted.length) - 1, 0)]!;
         const bin = edges.findIndex((edge) => exact < edge);
@@ -61,17 +73,20 @@ describe("quantiles of a histogram", () => {
 describe("counters", () => {
   test("a value on an edge belongs to the bin above", () => {
     const metrics = new Metrics(bins);
-    for (const us of [999, 1000, 1999, 2000, 4000, 9_000_000]) metrics.count(row(us));
+    for (const us of [999, 1000, 1999, 2000, 4000, 9_000_000]) metrics.observe(row(us));
     assert.deepEqual(metrics.take().latency.counts, [1, 2, 1, 2]);
   });
 
   test("taking begins anew", () => {
     const metrics = new Metrics(bins);
-    metrics.count({ latencyUs: 500, ok: false, score: 0.95, fallback: true });
+    metrics.observe(row(500, false, 0.95, true));
     assert.deepEqual(metrics.take(), {
       inferences: 1,
       failures: 1,
       fallbacks: 1,
+      degraded: 0,
+      refused: 0,
+      cpuMs: 0,
       latency: { edges, counts: [1, 0, 0, 0] },
       confidence: { edges: bins.confidence, counts: [0, 0, 1] },
     });
@@ -85,10 +100,12 @@ describe("counters", () => {
         const whole = new Metrics(bins);
         const parts = [new Metrics(bins), new Metrics(bins)] as const;
         for (const [us, ok, first] of all) {
-          whole.count(row(us, ok));
-          parts[first ? 0 : 1].count(row(us, ok));
+          whole.observe(row(us, ok));
+          parts[first ? 0 : 1].observe(row(us, ok));
         }
-        assert.deepEqual(addTally(parts[0].take(), parts[1].take()), whole.take());
+        const { cpuMs: _, ...sum } = addTally(parts[0].take(), parts[1].take());
+        const { cpuMs: __, ...counted } = whole.take();
+        assert.deepEqual(sum, counted);
       }),
     );
   });

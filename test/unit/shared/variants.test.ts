@@ -25,6 +25,7 @@ const facts: HardwareFacts = {
   cpuModel: "Cortex-A72",
   cores: 4,
   memoryMiB: 2048,
+  opset: 26,
   providers: ["webgpu", "cpu"],
 };
 
