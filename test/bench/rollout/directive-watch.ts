@@ -5,8 +5,8 @@ import type { Actor } from "../../simulator/swarm.ts";
  * the device has verified the directive, so nothing has to be asked of ten thousand devices again and again.
  */
 export class DirectiveWatch {
-  /** First failure of an update since `expect`, milliseconds since the epoch. */
-  firstFailureAt = Number.POSITIVE_INFINITY;
+  /** Failures of updates since `expect`, in their order, milliseconds since the epoch. */
+  failedAt: number[] = [];
   /** When the last of the devices that hold the expected directive took it up. */
   lastHeldAt = 0;
   readonly #held = new Set<string>();
@@ -22,7 +22,7 @@ export class DirectiveWatch {
         order(given, now);
       };
       update.apply = (event, now) => {
-        if (event.type === "failed") this.firstFailureAt = Math.min(this.firstFailureAt, now);
+        if (event.type === "failed") this.failedAt.push(now);
         apply(event, now);
       };
     }
@@ -33,7 +33,7 @@ export class DirectiveWatch {
     this.#isExpected = isExpected;
     this.#held.clear();
     this.lastHeldAt = 0;
-    this.firstFailureAt = Number.POSITIVE_INFINITY;
+    this.failedAt = [];
   }
 
   /** Devices that hold it. */

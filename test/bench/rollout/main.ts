@@ -39,6 +39,6 @@ printFigures("rollout", [
   figure("of that, until the start is answered", spread.startSeconds, "s", "lower"),
   figure("directives", DEVICES / spread.seconds, "devices/s", "higher"),
   figure("first bad evidence until all are called back", stop.seconds, "s", "lower"),
-  figure("first bad evidence until the gate stops it", stop.ticks, "ticks", "lower", AIM_TICKS),
+  figure("evidence that suffices until the gate stops it", stop.ticks, "ticks", "lower", AIM_TICKS),
   ...exposureFigures(outcomes),
 ]);

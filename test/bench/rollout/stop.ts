@@ -4,14 +4,16 @@ import { EVERYBODY_AT_ONCE, ended } from "./directive-spread.ts";
 import type { WireFleet } from "./wire-fleet.ts";
 
 const LIMIT_MS = 180_000;
-/** Devices on which the update fails, more than `error.minDevices`; all others are still at it when it does. */
+/** Devices on which the update fails; all others are still at it when it does. */
 const FAILING = 20;
+/** Known ends that the gate wants before it judges: `error.minDevices` of a plan that says nothing else. */
+const ENOUGH = 10;
 const SLOWNESS = 1_000;
 
 export interface Stop {
   /** From the first failed update, on its device, until the last device in flight holds its way back. */
   seconds: number;
-  /** From that failure until the gate was violated, in ticks: its way here, and until the next look. */
+  /** From the failure after which the evidence suffices until the gate was violated, in ticks. */
   ticks: number;
 }
 
@@ -50,7 +52,7 @@ export async function stopBadRelease(fleet: WireFleet, spreadSeconds: number): P
   await plane.api.send("POST", `/rollouts/${id}/start`);
   const devices = swarm.actors.length;
   await until("everybody to be in flight", LIMIT_MS, async () => watch.held === devices || undefined, 20);
-  if (watch.firstFailureAt < Number.POSITIVE_INFINITY)
+  if (watch.failedAt.length > 0)
     throw new Error("an update failed before all were told");
 
   // Whoever failed the good release before, in its probation, goes back to what it had then.
@@ -60,8 +62,10 @@ export async function stopBadRelease(fleet: WireFleet, spreadSeconds: number): P
   const { events } = await plane.api.get<{ events: Event[] }>(`/rollouts/${id}/events`);
   const violated = events.find(({ kind }) => kind === "gate-violated");
   if (!violated) throw new Error("no gate was violated");
+  const [first = Number.NaN] = watch.failedAt;
+  const enough = watch.failedAt[ENOUGH - 1] ?? Number.NaN;
   return {
-    seconds: (watch.lastHeldAt - watch.firstFailureAt) / 1000,
-    ticks: (violated.at - watch.firstFailureAt) / defaultSettings.rolloutTickMs,
+    seconds: (watch.lastHeldAt - first) / 1000,
+    ticks: (violated.at - enough) / defaultSettings.rolloutTickMs,
   };
 }
