@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { detectProviders } from "@muster/agent/inference/detect-providers";
+import { detectRuntime } from "@muster/agent/inference/detect-runtime";
 import type { ErrorCode } from "@muster/shared/errors";
 import { isMusterError } from "@muster/shared/errors";
 import { BenchBox, GOLDEN, isRunning, until } from "./bench-box.ts";
@@ -179,6 +179,6 @@ test("idle closes the endpoint and ends the runner", async () => {
 });
 
 test("the CPU is among the providers that work here, and comes last", async () => {
-  const providers = await detectProviders();
+  const { providers } = await detectRuntime();
   assert.equal(providers.at(-1), "cpu");
 });
