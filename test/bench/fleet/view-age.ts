@@ -26,7 +26,7 @@ async function viewAge({ plane, swarm }: Simulation, random: Random, number: num
   }
 }
 
-const PAYLOAD = { issuedAt: 0, notAfter: 0, rollout: null, release: null, floor: 0 };
+const PAYLOAD = { issuedAt: 0, notAfter: 0, rollout: null, release: null, floor: 0, shadow: null };
 const UNSIGNED = { keyId: "0".repeat(16), signature: "0".repeat(128) };
 
 /** Ages of the fleet view, one after the other for so many seconds. */

@@ -115,7 +115,7 @@ class Connection {
     const head = this.#received.indexOf(HEAD_END);
     if (head === -1) return;
     const headers = this.#received.toString("latin1", 0, head).toLowerCase();
-    const length = Number(/content-length: (\d+)/.exec(headers)?.[1] ?? 0);
+    const length = Number(/\r\ncontent-length: (\d+)/.exec(headers)?.[1] ?? 0);
     const total = head + HEAD_END.length + length;
     if (this.#received.length < total) return;
     const body = this.#received.subarray(head + HEAD_END.length, total);
