@@ -1,7 +1,23 @@
-import { asMusterError, MusterError } from "@muster/shared/errors";
+import { join } from "node:path";
+import { asMusterError, type ErrorCode, MusterError } from "@muster/shared/errors";
 import { type Box, enrollBox, identityOf, newId, openBox, openFacts, socketOf } from "./box.ts";
-import { inferenceSettings, linkSettings, missingSocket, updateSettings } from "./config/module-settings.ts";
+import { measureOnce } from "./choice/measure-once.ts";
+import {
+  inferenceSettings,
+  linkSettings,
+  measureLimits,
+  missingSocket,
+  powerSettings,
+  shadowSettings,
+  updateSettings,
+  uploaderSettings,
+} from "./config/module-settings.ts";
 import type { Settings } from "./config/settings.ts";
+import { DriftWatch } from "./drift/drift-watch.ts";
+import { exampleSpool } from "./examples/box-capture.ts";
+import { Spool } from "./examples/spool.ts";
+import { Uploader } from "./examples/uploader.ts";
+import { Feeder } from "./feeder/feeder.ts";
 import type { Facts } from "./health/facts.ts";
 import { machineVitals } from "./health/vitals.ts";
 import { enrollPatiently } from "./identity/enroll-patiently.ts";
@@ -12,7 +28,10 @@ import { DeviceHttp } from "./link/device-http.ts";
 import { Link } from "./link/link.ts";
 import { LocalApi } from "./local-api/local-api.ts";
 import type { Log } from "./log.ts";
+import { Power } from "./power/power.ts";
+import { Shadowing } from "./shadow/shadowing.ts";
 import { ownDirectory, privateDirectory } from "./storage/files.ts";
+import { systemClock } from "./update/clock.ts";
 import { UpdateEngine } from "./update/engine.ts";
 import { AGENT_VERSION } from "./version.ts";
 
@@ -83,19 +102,31 @@ interface Local {
   inference: Inference;
   http: DeviceHttp;
   engine: UpdateEngine;
+  power: Power;
+  feeder: Feeder | undefined;
 }
 
 async function runLocally(box: Box, identity: Identity, log: Log, ends: (() => unknown)[]): Promise<Local> {
   const { settings, outbox, notices, database } = box;
-  const facts = await openFacts(settings, () => log.info({ facts: facts.now() }, "the box has changed"));
+  const facts = await openFacts(settings, box.file, () =>
+    log.info({ facts: facts.now() }, "the box has changed"),
+  );
   const noSocket = missingSocket(settings);
   if (noSocket !== undefined) {
     log.warn({ code: "settings.invalid" }, noSocket);
     notices.note("settings.invalid", noSocket);
   }
+  // The owner of the box took the consent back: what was kept under it goes at once, online or not.
+  if (!examplesOf(box)) await new Spool(join(settings.data, "examples"), 0).clear();
+  const drift = new DriftWatch({
+    database,
+    outbox,
+    now: Date.now,
+    failed: ({ code, message }) => notices.note(code, `A drift window could not be stored: ${message}`),
+  });
   const inference = new Inference({
     version: AGENT_VERSION,
-    settings: inferenceSettings(settings),
+    settings: { ...inferenceSettings(settings), examples: examplesOf(box) },
     log: log.child({ part: "inference" }),
     onResults: (batch) => {
       try {
@@ -107,6 +138,11 @@ async function runLocally(box: Box, identity: Identity, log: Log, ends: (() => u
       }
     },
     onEvent: ({ code, message }) => notices.note(code, message),
+    energyRate: () => power.energyRate.mjPerCpuMs,
+    onReport: (report) => {
+      if (report.kind === "drift") drift.take(report);
+      else if (report.kind === "notice") notices.note(report.notice.code, report.notice.message);
+    },
     onChange: () => engine.runnerChanged(),
   });
   ends.push(() => inference.stop());
@@ -123,21 +159,62 @@ async function runLocally(box: Box, identity: Identity, log: Log, ends: (() => u
     outbox,
     http,
     inference,
+    shadow: new Shadowing({
+      device: identity.keys.device,
+      key: identity.keys.signing,
+      clock: systemClock,
+      availableBytes: () => process.availableMemory(),
+      settings: shadowSettings(settings),
+      log: log.child({ part: "shadow" }),
+    }),
+    measure: measureOnce(database, Date.now, measureLimits(settings)),
+    runtimes: box.file.runtimes ?? {},
     facts: () => facts.now(),
     log: log.child({ part: "update" }),
     random: Math.random,
     settings: updateSettings(settings),
   });
   ends.push(() => engine.stop());
+  const power: Power = new Power({
+    device: identity.keys.device,
+    database,
+    keysFor: (keyId) => engine.keysFor(keyId),
+    box: box.file.power,
+    ...powerSettings(settings),
+    apply: (conditions) => inference.setConditions(conditions),
+    retune: (session) => inference.recycle("heat or power changed how many threads it may use", session),
+    onEvent: (code, message) => tellEvent(box, log, code, message),
+    log: log.child({ part: "power" }),
+    now: Date.now,
+    monotonic: () => performance.now(),
+  });
+  ends.push(() => power.stop());
   await engine.start();
-  return { facts, inference, http, engine };
+  power.start();
+  const feeder = feederOf(box, identity, inference, log);
+  if (feeder) ends.push(() => feeder.stop());
+  feeder?.start();
+  return { facts, inference, http, engine, power, feeder };
+}
+
+/** The sources and sinks that the owner of the box declares; a box without any has no process for them. */
+function feederOf(box: Box, identity: Identity, inference: Inference, log: Log): Feeder | undefined {
+  const { sources = [], sinks = [] } = box.file;
+  if (sources.length === 0) return undefined;
+  const stateDir = join(box.settings.data, "feeder");
+  return new Feeder({
+    order: { device: identity.keys.device, stateDir, sources, sinks },
+    runner: () => inference.status().endpoint,
+    event: (code, message) => box.notices.note(code, message),
+    log: log.child({ part: "feeder" }),
+  });
 }
 
 /** Enrolls if need be and opens the line. @returns undefined when it was stopped before */
 async function connect(
   box: Box,
   identity: Identity,
-  { facts, inference, http, engine }: Local,
+  { facts, inference, http, engine, power }: Local,
   order: Order | undefined,
   log: Log,
   ends: (() => unknown)[],
@@ -177,7 +254,8 @@ async function connect(
       reported: () => engine.state(),
       online: () => engine.retryNow(),
       offer: (directive, source) => engine.offer(directive, source),
-      vitals: () => vitalsOf(box, inference),
+      offerPolicy: (policy) => power.offer(policy),
+      vitals: () => vitalsOf(box, inference, power),
       log: log.child({ part: "link" }),
       random: Math.random,
       now: Date.now,
@@ -203,25 +281,54 @@ async function connect(
     }),
   );
   link.start();
+  startUploads(box, http, link, log, ends);
   return link;
 }
 
-function vitalsOf({ settings, outbox }: Box, inference: Inference) {
+const examplesOf = ({ settings, file }: Box) => exampleSpool(join(settings.data, "examples"), file.capture);
+
+/** Sends hard examples while no more than a batch of records waits to be sent: those go first. */
+function startUploads(box: Box, http: DeviceHttp, link: Link, log: Log, ends: (() => unknown)[]): void {
+  const { settings, outbox } = box;
+  const examples = examplesOf(box);
+  if (!examples) return;
+  const uploader = new Uploader(
+    {
+      spool: new Spool(examples.directory, examples.maxBytes),
+      http,
+      idle: () => {
+        const { lastSeq, ackedSeq } = outbox.position();
+        return link.status().state === "online" && lastSeq - ackedSeq <= settings.batchRecords;
+      },
+      event: (code, message) => void box.notices.note(code, message),
+      log: log.child({ part: "examples" }),
+      random: Math.random,
+    },
+    uploaderSettings(settings),
+  );
+  uploader.start();
+  ends.push(() => uploader.stop());
+}
+
+function vitalsOf({ settings, outbox }: Box, inference: Inference, power: Power) {
   const { rssBytes, restarts } = inference.status();
+  const powerHealth = power.takeHealth();
   return {
     uptimeSeconds: Math.floor(process.uptime()),
     health: {
       ...machineVitals(settings.data),
+      temperatureC: power.temperatureC,
       runnerRss: rssBytes,
       runnerRestarts: restarts,
       outboxBytes: outbox.position().bytes,
+      ...(powerHealth && { power: powerHealth }),
     },
     inference: inference.takeCounters(),
   };
 }
 
 /** What `muster-agent status` shows. */
-function statusOf({ outbox }: Box, identity: Identity, { inference, engine, facts }: Local) {
+function statusOf({ outbox }: Box, identity: Identity, { inference, engine, facts, power, feeder }: Local) {
   const { enrollment, keys } = identity;
   return {
     version: AGENT_VERSION,
@@ -240,5 +347,17 @@ function statusOf({ outbox }: Box, identity: Identity, { inference, engine, fact
     outbox: outbox.position(),
     reported: engine.state(),
     inference: inference.status(),
+    power: power.status(),
+    feeder: feeder?.status() ?? null,
   };
+}
+
+/** Each of these counts by itself: none stands for others of its kind. */
+function tellEvent({ outbox }: Box, log: Log, code: ErrorCode, message: string): void {
+  log.info({ code }, message);
+  try {
+    outbox.append([{ kind: "event", at: Date.now(), body: { code, message: message.slice(0, 1000) } }]);
+  } catch (error) {
+    log.warn({ code: asMusterError(error).code }, "an event could not be stored");
+  }
 }

@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { asMusterError } from "@muster/shared/errors";
+import { canonicalJson } from "@muster/shared/trust/canonical-json";
+import { sha256 } from "@muster/shared/trust/digest";
 import type { Database } from "better-sqlite3";
+import { type BoxFile, loadBoxFile } from "./config/box-file.ts";
 import type { Settings } from "./config/settings.ts";
 import { bootId } from "./health/boot.ts";
 import { Facts } from "./health/facts.ts";
@@ -21,6 +24,8 @@ export const newId = (): string => randomBytes(12).toString("base64url");
 /** What the box has on its disk and knows about itself: everything that needs no other process. */
 export interface Box {
   settings: Settings;
+  /** What its owner says of it. */
+  file: BoxFile;
   boot: string;
   database: Database;
   outbox: Outbox;
@@ -31,8 +36,12 @@ export const socketOf = (settings: Settings): string => join(settings.data, "run
 export const identityOf = (settings: Settings): Promise<Identity> =>
   Identity.open(join(settings.data, "identity"));
 
-/** Opens database and outbox; the loss of a broken database is the first event of the new one. */
+/**
+ * Opens database and outbox; the loss of a broken database is the first event of the new one.
+ * @throws MusterError `settings.invalid` for a `box.json` that cannot be used, or of the storage family
+ */
 export function openBox(settings: Settings, log: Log): Box {
+  const file = loadBoxFile(settings.data);
   const lost: string[] = [];
   const database = openDatabase(join(settings.data, "agent.db"), {
     onBroken: (movedTo, reason) =>
@@ -52,17 +61,24 @@ export function openBox(settings: Settings, log: Log): Box {
     log.error({ code: "storage.broken" }, message);
     notices.note("storage.broken", message);
   }
-  return { settings, boot: bootId(newId), database, outbox, notices };
+  return { settings, file, boot: bootId(newId), database, outbox, notices };
 }
 
-/** @param onFresh told when the box turned out to be another than it was at its last start */
-export const openFacts = (settings: Settings, onFresh: () => void): Promise<Facts> =>
+/**
+ * The runtime is asked anew after a boot, and when what the owner says of it has changed.
+ * @param onFresh told when the box turned out to be another than it was at its last start
+ */
+export const openFacts = (
+  settings: Settings,
+  { runtimes = {} }: BoxFile,
+  onFresh: () => void,
+): Promise<Facts> =>
   Facts.open(
     {
       file: join(settings.data, "facts.json"),
-      boot: bootId(newId),
+      boot: `${bootId(newId)} ${sha256(canonicalJson(runtimes))}`,
       agentVersion: AGENT_VERSION,
-      detectRuntime,
+      detectRuntime: () => detectRuntime(runtimes),
     },
     onFresh,
   );

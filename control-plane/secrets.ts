@@ -1,8 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { newId } from "./ids.ts";
 
 /** Id and secret of a new token. Its 256 random bits need no slow hash. */
-export const newSecret = (): { id: string; secret: string } => ({
-  id: randomBytes(9).toString("base64url"),
+export const newSecret = (prefix: string): { id: string; secret: string } => ({
+  id: newId(prefix),
   secret: randomBytes(32).toString("base64url"),
 });
 

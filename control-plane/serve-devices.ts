@@ -5,10 +5,12 @@ import { DeviceApi } from "./device-api/server.ts";
 import type { Authority } from "./enrollment/authority.ts";
 import { Enrollment } from "./enrollment/enrollment.ts";
 import type { ServerIdentity } from "./enrollment/server-identity.ts";
+import type { Examples } from "./examples/examples.ts";
 import type { Presence } from "./fleet/presence.ts";
 import type { HeartbeatBook, HeartbeatObserver } from "./ingest/heartbeat-observer.ts";
 import { Ingest } from "./ingest/ingest.ts";
 import { RateWindow } from "./ingest/rate-window.ts";
+import type { RecordObserver } from "./ingest/record-observer.ts";
 import type { DeviceReleaseRoutes } from "./releases/device-routes.ts";
 import { inUrl } from "./settings/addresses.ts";
 import type { Closers } from "./settings/closers.ts";
@@ -27,6 +29,9 @@ export interface DeviceSideParts extends DeviceReleaseRoutes {
   heartbeats: HeartbeatBook;
   /** Others that count what heartbeats say. */
   observers: readonly HeartbeatObserver[];
+  /** Keep records of other kinds than results. */
+  keepers: readonly RecordObserver[];
+  examples: Pick<Examples, "take">;
   log: Logger;
   clock: () => number;
 }
@@ -66,6 +71,7 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
       disconnect: (device) => broker.disconnect(device),
       heartbeats: parts.heartbeats,
       observers: parts.observers,
+      keepers: parts.keepers,
       onError: logged,
     },
     clock,
@@ -129,6 +135,7 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
         enrollment,
         presence,
         releases: parts,
+        examples: parts.examples,
         mqttUrl: (host) => settings.publicMqttUrl ?? `mqtts://${inUrl(host)}:${mqtt}`,
         now: clock,
         logger: log,

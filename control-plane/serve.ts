@@ -8,9 +8,12 @@ import { FleetSignals } from "./alerts/fleet-signals.ts";
 import { Operators } from "./api/operators.ts";
 import { createOperatorApi } from "./api/server.ts";
 import { restoreDirectives } from "./broker/restore-directives.ts";
+import { openDrift } from "./drift/drift.ts";
+import { Energy } from "./energy/energy.ts";
 import { Authority } from "./enrollment/authority.ts";
 import { JoinTokens } from "./enrollment/join-tokens.ts";
 import { ServerIdentity } from "./enrollment/server-identity.ts";
+import { Examples } from "./examples/examples.ts";
 import { Directory } from "./fleet/directory.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { Groups } from "./fleet/groups.ts";
@@ -35,6 +38,7 @@ import { Closers } from "./settings/closers.ts";
 import { listenError } from "./settings/listen-error.ts";
 import { operatorTls } from "./settings/operator-tls.ts";
 import { type ControlPlaneSettings, certificateHosts, resolveSettings } from "./settings/settings.ts";
+import { ShadowReports } from "./shadow/reports.ts";
 import { openStores } from "./storage/database.ts";
 import { lockDataDirectory } from "./storage/lock.ts";
 import { openOnlineKeys } from "./trust/online-keys.ts";
@@ -65,6 +69,8 @@ export interface RunningControlPlane {
 }
 
 const HOURLY = 3_600_000;
+/** How soon a device that has just enrolled or moved gets its power policy. */
+const POLICY_TICK_MS = 30_000;
 
 /**
  * Starts a control plane on a data directory: databases, CA, device listener, broker, rollouts, operator API.
@@ -106,15 +112,37 @@ async function compose(
   const { ledger, book: health, reports } = await openHealth(stores, directory, clock);
   closers.add(() => ledger.close());
 
+  const drift = openDrift(stores, ledger.scopes, artifacts, directory, clock);
+  const examples = await Examples.open({
+    stores,
+    directory: join(dataDir, "examples"),
+    settings,
+    siteOf: (device) => directory.get(device)?.site,
+    now: clock,
+  });
   const exposures = ExposureLedger.load(stores.telemetryRaw);
 
   const services = { stores, authority, identity, presence, trust, releases, artifacts };
   const devices = await openDeviceSide(
-    { ...services, settings, log, clock, heartbeats: ledger, observers: [exposures] },
+    {
+      ...services,
+      settings,
+      log,
+      clock,
+      heartbeats: ledger,
+      observers: [exposures],
+      keepers: [drift.ledger],
+      examples,
+    },
     closers,
   );
   const { broker, ingest, enrollment } = devices;
   await restoreDirectives(stores, broker);
+  const energy = await Energy.open({
+    ...{ stores, directory, ledger, clock, key: keys.directive },
+    publishDown: (device, channel, payload, how) => broker.publishDown(device, channel, payload, how),
+    onError: (error) => attempt(log, Promise.reject(error)),
+  });
   // Whoever held the lease on this directory is gone: its lock is ours.
   await stores.writeControl((raw) => Lease.expel(raw, clock()));
   const outlook = new Outlook();
@@ -161,15 +189,19 @@ async function compose(
   closers.add(() => retention.stop());
   attempt(log, retention.run());
   every(HOURLY, () => retention.run());
+  every(HOURLY, () => drift.ledger.prune());
+  every(HOURLY, () => examples.prune());
   await health.refresh();
   every(settings.healthMs, () => health.refresh());
   every(1000, () => ledger.tick());
+  every(POLICY_TICK_MS, () => energy.tick());
   every(settings.presenceSaveMs, () => presence.save());
 
   const signals = new FleetSignals({
     stores,
     directory,
     health,
+    driftingModels: (device) => drift.driftingModels(device),
     dataDir,
     serverCertificate: () => identity.secureContext().cert,
     ingestFill: () => ingest.fill,
@@ -199,11 +231,15 @@ async function compose(
       releases,
       fleet: new Fleet(stores, directory, (device) => broker.isConnected(device)),
       health: reports,
+      drift: drift.reports,
+      examples,
       groups: new Groups({ db, directory, clock, usersOf: rolloutsNaming }),
       rollouts,
+      shadow: new ShadowReports(db),
       freezes: new Freezes(db, clock),
       quarantines: new Quarantines(stores, clock),
       alerts,
+      energy,
     },
     tls === undefined ? {} : { tls },
     log,

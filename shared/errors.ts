@@ -17,6 +17,9 @@ const entry = (status: number, meaning: string, remedy: string, retryable = fals
   retryable,
 });
 
+/** Told as an event alone; no call ever fails with it. */
+const notice = (meaning: string, remedy: string): CatalogueEntry => entry(500, meaning, remedy);
+
 export const catalogue = {
   "internal.unexpected": entry(
     500,
@@ -228,6 +231,48 @@ export const catalogue = {
     "Choose a newer release; a floor is never lowered.",
   ),
 
+  "policy.signature-invalid": entry(
+    400,
+    "The power policy is not signed by a trusted key.",
+    "Check the directive key of the control plane against the trust root.",
+  ),
+  "policy.wrong-audience": entry(
+    400,
+    "The power policy is meant for another device.",
+    "Check the broker: policies were mixed up.",
+  ),
+  "policy.replayed": entry(
+    409,
+    "The power policy is older than one that the device has already accepted.",
+    "Nothing: the newer policy stands.",
+  ),
+  "policy.expired": entry(
+    400,
+    "The power policy has expired.",
+    "Check the clocks; the control plane will issue a newer one.",
+  ),
+  "power.restricted": notice(
+    "Heat, power or the supply made the device do less.",
+    "Check cooling, surroundings and supply of the box; the limits are in its box.json. It goes back by itself.",
+  ),
+  "power.eased": notice(
+    "Heat, power and the supply allow the device more again.",
+    "Nothing: the level fell by itself.",
+  ),
+  "power.deferred": notice(
+    "Best-effort work waits for a cheap or green window.",
+    "Wait for the window, change the power policy, or ask with a higher priority.",
+  ),
+  "power.resumed": notice(
+    "Best-effort work runs again.",
+    "Nothing: a window opened, or the policy changed or ended.",
+  ),
+  "energy.invalid": entry(
+    400,
+    "The energy price, factor or period cannot be used.",
+    "The message names the member; prices are per kilowatt hour, carbon is grams of CO2 per kilowatt hour.",
+  ),
+
   "trust.root-invalid": entry(
     400,
     "The trust root is not signed as its predecessor and itself demand.",
@@ -336,6 +381,53 @@ export const catalogue = {
     "The model does not reproduce its golden outputs on this device.",
     "Check quantization and provider; release a mended variant.",
   ),
+  "model.placement": entry(
+    422,
+    "Less of the model runs on its execution provider than the variant asks for.",
+    "Lower minPlacement of the variant, or build one whose operators the provider has.",
+  ),
+  "model.none-qualifies": entry(
+    422,
+    "No variant that fits this device met the objective of the release when it was measured.",
+    "Read the reasons in the message; add a variant, or lower the floors.",
+  ),
+  "model.chosen": notice("A variant was chosen by measurement.", "Nothing: the message tells the numbers."),
+  "runtime.start-failed": entry(
+    503,
+    "The external runtime of an execution provider could not be started or did not become ready.",
+    "Run its command from box.json by hand and look at what it prints.",
+    true,
+  ),
+  "runtime.crashed": entry(
+    503,
+    "The server of an external runtime ended by itself.",
+    "It is started again with its runner; if it repeats, look at what it printed.",
+    true,
+  ),
+  "runtime.hung": entry(
+    503,
+    "The server of an external runtime did not answer in time and was killed.",
+    "It is started again with its runner; if it repeats, look at what it printed.",
+    true,
+  ),
+  "runtime.protocol": entry(
+    502,
+    "The server of an external runtime answered otherwise than Open Inference Protocol v2 says.",
+    "Check its version and that it serves the model with the names and types of the golden set.",
+  ),
+  "model.reference-invalid": entry(
+    422,
+    "The reference set of a variant cannot be read, so what the model sees is not watched for drift.",
+    "Build the reference set with the variant again; the model serves without it.",
+  ),
+  "model.drift": notice(
+    "What a model sees or says differs from its reference for several windows of time.",
+    "Look at `muster drift show`; check the sensor and its surroundings, then train on what it sees now.",
+  ),
+  "model.drift-ended": notice(
+    "What a model sees and says is like its reference again.",
+    "Nothing: the windows of late did not differ.",
+  ),
   "model.not-found": entry(
     404,
     "There is no model of this name or version here.",
@@ -368,6 +460,23 @@ export const catalogue = {
     "Check the application, or lower minInferences.",
   ),
 
+  "shadow.disagrees": entry(
+    422,
+    "The candidate release disagreed with the live one on too much of the real traffic.",
+    "See `muster rollout shadow`; release a mended version, or lower minAgreementPercent.",
+  ),
+  "shadow.no-memory": entry(
+    503,
+    "The box has too little free memory to run a candidate release beside the live one.",
+    "Free memory, lower shadowReserveMib on the box, or roll out without a shadow.",
+    true,
+  ),
+  "shadow.report-invalid": entry(
+    400,
+    "A shadow report is not signed by the key of its device, or is about another one.",
+    "Nothing of it was stored; look at the device and its clone, if there is one.",
+  ),
+
   "runner.crashed": entry(
     503,
     "The runner process ended by itself.",
@@ -379,6 +488,44 @@ export const catalogue = {
     "The runner did not answer within its deadline and was killed.",
     "It is started again; if it repeats, the release is rolled back.",
     true,
+  ),
+  "runner.next-provider": entry(
+    503,
+    "A runner kept failing; its models run on the next execution provider now.",
+    "Look at the reason and at driver and device of the first provider; the first choice is tried again by itself.",
+    true,
+  ),
+  "runner.next-variant": entry(
+    503,
+    "A runner kept failing; another variant of its models runs now.",
+    "Look at the reason; the first choice is tried again by itself.",
+    true,
+  ),
+  "runner.previous-version": entry(
+    503,
+    "A runner kept failing; the version of the previous release runs now.",
+    "Roll back or release a mended version; the first choice is tried again by itself.",
+    true,
+  ),
+  "runner.safe": entry(
+    503,
+    "A runner kept failing; only what the cascades of its models fall back to answers now.",
+    "Roll back or release a mended version; the first choice is tried again by itself.",
+    true,
+  ),
+  "runner.gave-up": entry(
+    503,
+    "A runner kept failing and there is nothing left to fall back to; its models are not served.",
+    "Roll back or release a mended version; the first choice is tried again by itself, less and less often.",
+    true,
+  ),
+  "runner.restored": notice(
+    "The first choice of a release runs again.",
+    "Nothing: if it fails again, the device goes back at once.",
+  ),
+  "runner.recycled": notice(
+    "A runner was replaced by a fresh one without an interruption.",
+    "Nothing; if it repeats for lack of memory, raise runnerMemoryMib or look for a leak in a custom operator.",
   ),
   "runner.address-taken": entry(
     409,
@@ -397,6 +544,33 @@ export const catalogue = {
     "The inference request does not fit the model.",
     "Compare it with the model's metadata endpoint.",
   ),
+  "example.invalid": entry(
+    400,
+    "A hard example does not have the agreed shape, or not the digest that was announced.",
+    "Update the agent; the example was not stored.",
+  ),
+  "example.too-large": entry(
+    413,
+    "A hard example is larger than the control plane takes.",
+    "Keep summaries instead of inputs, or raise exampleMib.",
+  ),
+  "example.quota": entry(
+    429,
+    "The control plane keeps as many hard examples as it may, of this device or in all.",
+    "Download them and delete them, or raise exampleDeviceMib and exampleTotalMib; devices keep theirs meanwhile.",
+    true,
+  ),
+  "example.not-kept": entry(
+    507,
+    "A hard example could not be kept on the device.",
+    "Check the disk of the box; inference and results are not concerned.",
+    true,
+  ),
+  "example.refused": entry(
+    422,
+    "The control plane refused a hard example for good.",
+    "The device deleted it; update the agent or the control plane.",
+  ),
   "inference.unsupported": entry(
     501,
     "The inference request asks for something that is not supported.",
@@ -407,6 +581,79 @@ export const catalogue = {
     503,
     "The runner has more requests than it may queue.",
     "Send fewer, or wait as long as Retry-After says.",
+    true,
+  ),
+  "inference.expired": entry(
+    504,
+    "The request waited until its timeout could not be kept any more.",
+    "Give it more time or a higher priority, or send fewer.",
+    true,
+  ),
+  "inference.deferred": entry(
+    503,
+    "Best-effort requests wait for cooler, cheaper or greener times.",
+    "Send it again when Retry-After says, or with a higher priority.",
+    true,
+  ),
+  "inference.cancelled": entry(
+    499,
+    "The caller went away before the request was computed.",
+    "Nothing; send it again if the answer is wanted still.",
+    true,
+  ),
+
+  "pipeline.unfit": entry(
+    422,
+    "A step of the pipeline does not fit what comes before it, or the model.",
+    "The sentence names the step; docs/pipelines.md says what each takes and makes.",
+  ),
+  "media.invalid": entry(
+    400,
+    "The picture or signal cannot be decoded, or is not what the pipeline of the model takes.",
+    "Send a whole JPEG, PNG or signal as docs/pipelines.md says.",
+  ),
+  "media.too-large": entry(
+    413,
+    "The picture or signal has more pixels or samples than the pipeline of the model allows.",
+    "Send a smaller one, or raise maxPixels in the release.",
+  ),
+  "media.unsupported": entry(
+    415,
+    "The model takes no body of this content type.",
+    "Send tensors, or what the pipeline of its release decodes.",
+  ),
+  "source.rejected": entry(
+    422,
+    "The runner refused what a source brought, for good.",
+    "Compare what the source brings with the pipeline of the model.",
+  ),
+  "source.dropped": entry(
+    507,
+    "A source brought more than could be worked off, so some of it was dropped by its rule.",
+    "Lower its rate, raise its queue, or choose a faster variant.",
+    true,
+  ),
+  "source.unreachable": entry(
+    502,
+    "A source cannot be read.",
+    "Check its folder, URL or broker, and its credentials; it is tried again and again.",
+    true,
+  ),
+  "sink.undelivered": entry(
+    502,
+    "A sink did not take a result.",
+    "Check its address and secret. The result is in the outbox in any case.",
+    true,
+  ),
+  "sink.refused": entry(
+    502,
+    "A sink refused a result for good.",
+    "Read what it answered and mend it. The result is in the outbox in any case.",
+  ),
+  "feeder.crashed": entry(
+    503,
+    "The process of the sources and sinks ended by itself or hung.",
+    "It is started again; if it repeats, look at the log of the agent.",
     true,
   ),
 
@@ -453,7 +700,7 @@ export const catalogue = {
 
   "window.invalid": entry(
     400,
-    "The text is no maintenance window.",
+    "The text is no window of the week.",
     'Write days and times by the clock of the site: "mon-fri 22:00-05:00", "sat,sun 00:00-24:00" or "02:00-05:00".',
   ),
   "freeze.invalid": entry(
@@ -496,11 +743,14 @@ export type ErrorCode = keyof typeof catalogue;
 /** The only error that crosses module boundaries. `message` is a plain sentence about this very case. */
 export class MusterError extends Error {
   readonly code: ErrorCode;
+  /** When it is worth trying again, where that is known, whole seconds. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: ErrorCode, message?: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode, message?: string, options?: { cause?: unknown; retryAfterSeconds?: number }) {
     super(message ?? catalogue[code].meaning, options);
     this.name = "MusterError";
     this.code = code;
+    this.retryAfterSeconds = options?.retryAfterSeconds;
   }
 
   get remedy(): string {

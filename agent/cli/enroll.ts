@@ -1,5 +1,6 @@
 import { MusterError } from "@muster/shared/errors";
 import { enrollBox, identityOf, openFacts, socketOf } from "../box.ts";
+import { loadBoxFile } from "../config/box-file.ts";
 import type { Settings } from "../config/settings.ts";
 import { isAnswered } from "../local-api/ask.ts";
 import { ownDirectory } from "../storage/files.ts";
@@ -15,7 +16,7 @@ export async function enroll(settings: Settings, terminal: Terminal): Promise<nu
   const identity = await identityOf(settings);
   if (identity.needsEnrollment(Date.now()) && (await isAnswered(socketOf(settings))))
     throw new MusterError("agent.running", `An agent works on ${settings.data}; it enrolls by itself.`);
-  const facts = await openFacts(settings, () => undefined);
+  const facts = await openFacts(settings, loadBoxFile(settings.data), () => undefined);
   const isNew = await enrollBox(settings, { server, token }, identity, facts);
   terminal.err(isNew ? "The device is enrolled.\n" : "The device was enrolled already.\n");
   terminal.out(`${identity.keys.device}\n`);

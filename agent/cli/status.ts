@@ -1,10 +1,12 @@
 import type { ReportedState } from "@muster/shared/protocol/state";
 import { socketOf } from "../box.ts";
 import type { Settings } from "../config/settings.ts";
-import type { InferenceStatus } from "../inference/ports.ts";
+import type { FeederStatus } from "../feeder/feeder.ts";
+import type { GroupStatus, InferenceStatus } from "../inference/ports.ts";
 import type { LinkStatus } from "../link/link.ts";
 import { askStatus } from "../local-api/ask.ts";
 import type { OutboxPosition } from "../outbox/outbox.ts";
+import type { PowerStatus } from "../power/power.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -17,6 +19,8 @@ interface Status {
   outbox?: OutboxPosition;
   reported?: ReportedState;
   inference?: InferenceStatus;
+  feeder?: FeederStatus | null;
+  power?: PowerStatus;
 }
 
 /** Shows how the running agent is. @returns the exit code @throws MusterError `request.unreachable` */
@@ -37,7 +41,8 @@ const time = (millis: number): string => new Date(millis).toISOString();
 const release = (ref: ReportedState["running"]): string => (ref ? `${ref.name} ${ref.version}` : "nothing");
 
 /** The status for people, a fact a line. */
-function describe({ version, device, enrolled, link, outbox, reported, inference }: Status): string {
+function describe(status: Status): string {
+  const { version, device, enrolled, link, outbox, reported, inference, feeder, power } = status;
   const lines: [string, string][] = [["agent", version]];
   if (device) lines.push(["device", device]);
   lines.push(["server", enrolled ? enrolled.server : "not enrolled"]);
@@ -65,5 +70,48 @@ function describe({ version, device, enrolled, link, outbox, reported, inference
   }
   if (inference?.endpoint.url) lines.push(["endpoint", inference.endpoint.url]);
   if (inference?.endpoint.socket) lines.push(["socket", inference.endpoint.socket]);
+  for (const group of inference?.groups ?? []) lines.push(["runner", groupText(group)]);
+  if (power) lines.push(["power", powerText(power)]);
+  if (feeder) lines.push(...feederLines(feeder));
   return lines.map(([name, value]) => `${name.padEnd(12)}${value}\n`).join("");
+}
+
+/** How one runner is, and why where it is not as the release wants it. */
+function groupText({ id, state, reason, pid, rssBytes, crashes, step, socket }: GroupStatus): string {
+  const facts = [
+    `${id} ${state}${state === "ready" ? "" : ` (${reason})`}`,
+    ...(pid === null ? [] : [`pid ${pid}`, `${Math.round(rssBytes / 1024 ** 2)} MiB`]),
+    `${crashes} crashes`,
+    ...(step === null ? [] : [`fell back: ${step}`]),
+    ...(socket === null ? [] : [socket]),
+  ];
+  return facts.join(", ");
+}
+
+/** Levels with the numbers that make them, and what waits by policy. */
+function powerText({ heat, draw, reading, energy, conditions }: PowerStatus): string {
+  const { deferredUntil } = conditions.bestEffort;
+  return [
+    `heat ${heat}${reading?.temperatureC == null ? "" : ` (${reading.temperatureC.toFixed(1)} °C)`}`,
+    `draw ${draw}${reading?.watts == null ? "" : ` (${reading.watts.toFixed(1)} W by ${reading.meter})`}`,
+    `energy ${energy ?? "unknown"}`,
+    ...(deferredUntil === null ? [] : [`best effort waits until ${time(deferredUntil)}`]),
+  ].join(", ");
+}
+
+/** What sources brought and sinks got, one a line, with the last that went wrong. */
+function feederLines({ pid, sources, sinks }: FeederStatus): [string, string][] {
+  const counted = (counts: Record<string, number>) =>
+    Object.entries(counts)
+      .filter(([name, count]) => count > 0 || name === "answered" || name === "delivered")
+      .map(([name, count]) => `${count} ${name}`)
+      .join(", ");
+  const wrong = (error: FeederStatus["sources"][number]["lastError"]) =>
+    error ? ` (${time(error.at)} ${error.code}: ${error.message})` : "";
+  const lines: [string, string][] = pid === null ? [["feeder", "is down; it is started again"]] : [];
+  for (const { name, kind, lastError, ...counts } of sources)
+    lines.push(["source", `${name} (${kind}): ${counted(counts)}${wrong(lastError)}`]);
+  for (const { name, kind, lastError, ...counts } of sinks)
+    lines.push(["sink", `${name} (${kind}): ${counted(counts)}${wrong(lastError)}`]);
+  return lines;
 }

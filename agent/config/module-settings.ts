@@ -1,7 +1,11 @@
 import { resolve } from "node:path";
-import { MAX_SOCKET_PATH } from "../inference/endpoint.ts";
+import type { MeasureLimits } from "../choice/measure.ts";
+import type { UploaderSettings } from "../examples/uploader.ts";
 import type { InferenceSettings } from "../inference/settings.ts";
+import { MAX_SOCKET_PATH } from "../inference/socket-paths.ts";
 import type { LinkSettings } from "../link/ports.ts";
+import type { SessionTuning } from "../runner/control.ts";
+import { DEFAULT_SHADOW_SETTINGS, type ShadowSettings } from "../shadow/settings.ts";
 import type { UpdateSettings } from "../update/settings.ts";
 import type { Settings } from "./settings.ts";
 
@@ -47,14 +51,47 @@ export function missingSocket(settings: Settings): string | undefined {
 export const inferenceSettings = (settings: Settings): Partial<InferenceSettings> => ({
   host: settings.inferenceHost,
   port: settings.inferencePort,
+  grpcPort: settings.inferenceGrpcPort || null,
   socketPath: socketPathOf(settings),
+  groupSocketBase: socketPathOf(settings) ?? defaultSocket(settings),
   queueLimit: settings.inferenceQueue,
+  rowLimit: settings.inferenceRows,
   bodyLimit: Math.round(settings.inferenceBodyMib * MIB),
   hangSeconds: settings.hangSeconds,
+  runnerMemoryMib: settings.runnerMemoryMib || null,
+  crashBudget: settings.crashBudget,
+  crashWindowSeconds: settings.crashWindowSeconds,
+  session: sessionTuning(settings),
 });
+
+export const shadowSettings = (settings: Settings): ShadowSettings => ({
+  ...DEFAULT_SHADOW_SETTINGS,
+  reserveBytes: Math.round(settings.shadowReserveMib * MIB),
+  mostBytes: settings.shadowCopyKib * 1024,
+  directory: resolve(settings.data, "run"),
+});
+
+export const uploaderSettings = (settings: Settings): UploaderSettings => ({
+  lookMs: ms(settings.exampleLookSeconds),
+  bytesPerSecond: settings.exampleKibPerSecond * 1024,
+});
+
+export const measureLimits = ({ measureSeconds }: Settings): Partial<MeasureLimits> => ({ measureSeconds });
 
 export const updateSettings = (settings: Settings): Partial<UpdateSettings> => ({
   diskReserveBytes: Math.round(settings.diskReserveMib * MIB),
   backoffBaseMs: ms(settings.reconnectMinSeconds),
   backoffMaxMs: ms(settings.reconnectMaxSeconds),
+});
+
+/** How sessions use the processor where neither heat nor power binds. */
+const sessionTuning = (settings: Settings): SessionTuning => ({
+  threads: settings.inferenceThreads,
+  spinning: settings.inferenceSpinning === "on",
+});
+
+export const powerSettings = (settings: Settings) => ({
+  session: sessionTuning(settings),
+  sampleMs: ms(settings.powerSampleSeconds),
+  sysfs: settings.sysfs,
 });

@@ -14,10 +14,8 @@ export interface AcceptContext {
   floorOf: (release: string) => number;
   /** Milliseconds since the epoch. */
   now: number;
-  /** Keys of the trust root in force. */
-  keys: () => Promise<TrustedKeys>;
-  /** Looks for a newer trust root; false when it was asked for too recently. */
-  refreshKeys: () => Promise<boolean>;
+  /** Keys of the trust root in force; a key that it does not know may be newer than the root. */
+  keysFor: (keyId: string) => Promise<TrustedKeys>;
 }
 
 export type Acceptance =
@@ -34,15 +32,8 @@ const textOf = (received: string | Uint8Array): string => {
   return typeof received === "string" ? received : new TextDecoder().decode(received);
 };
 
-async function keysFor(directive: Directive, context: AcceptContext): Promise<TrustedKeys> {
-  const keys = await context.keys();
-  if (Object.hasOwn(keys, directive.keyId)) return keys;
-  return (await context.refreshKeys()) ? context.keys() : keys;
-}
-
 /**
- * Judges a directive as it was received, by whatever way it came. A signing key that is not known may be
- * newer than the trust root, so the root is refreshed once before the directive is refused.
+ * Judges a directive as it was received, by whatever way it came.
  */
 export async function acceptDirective(
   received: string | Uint8Array,
@@ -58,7 +49,7 @@ export async function acceptDirective(
       device: context.device,
       generation: context.generation,
       floor: payload.release ? context.floorOf(payload.release.name) : 0,
-      keys: await keysFor(directive, context),
+      keys: await context.keysFor(directive.keyId),
       now: context.now,
     });
     return { verdict, directive, text };

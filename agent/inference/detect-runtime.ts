@@ -1,6 +1,8 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { probeRuntime } from "../external/probe.ts";
+import type { ExternalRuntimes } from "../external/runtime.ts";
 
 const PROBE = fileURLToPath(import.meta.resolve("@muster/agent/runner/probe"));
 /** Longest probe of one provider, milliseconds. */
@@ -25,11 +27,12 @@ export interface RuntimeFacts {
 
 /**
  * Asks the runtime itself. For each provider a child process of its own creates a small session, so that a driver
- * that crashes takes nothing with it.
+ * that crashes takes nothing with it. External runtimes of the box are asked with their own probe.
  */
-export async function detectRuntime(): Promise<RuntimeFacts> {
+export async function detectRuntime(runtimes: ExternalRuntimes): Promise<RuntimeFacts> {
   const built = await probe([]);
   const usable: string[] = [];
+  for (const [name, runtime] of Object.entries(runtimes)) if (await probeRuntime(runtime)) usable.push(name);
   for (const name of valuesOf(built, "provider"))
     if (valuesOf(await probe([name]), "provider").includes(name)) usable.push(name);
   const providers = usable.sort((a, b) => rankOf(a) - rankOf(b));

@@ -2,27 +2,38 @@ import { lstat, mkdir, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { MusterError } from "@muster/shared/errors";
-import type { ListenAddress } from "../runner/control.ts";
+import type { FromRunner, ListenAddress } from "../runner/control.ts";
 import type { InferenceSettings } from "./settings.ts";
+import { MAX_SOCKET_PATH, SocketPaths } from "./socket-paths.ts";
 
-/** Longest path of a Unix socket, bytes: `sun_path` without its final zero. */
-export const MAX_SOCKET_PATH = 107;
+type Listening = Extract<FromRunner, { kind: "listening" }>;
+
+/** Key of the shared endpoint among the holders; no socket has this path. */
+const ENDPOINT = "";
+
+const NOTHING_SHARED = { port: null, socketPath: null, grpcPort: null, groupPath: null };
 
 /**
- * The addresses that runners listen on, one after the other. While any runner holds the shared handle the next one
+ * The addresses that runners listen on, one after the other. While any runner holds a shared handle the next one
  * must ask for it with the very same words; a free port (0) becomes a fixed one when the last holder is gone.
  */
 export class Endpoint {
   readonly #settings: InferenceSettings;
-  readonly #holders = new Set<object>();
+  /** Who listens on each socket path, or on the endpoint. */
+  readonly #holders = new Map<string, Set<object>>();
+  readonly #paths: SocketPaths;
+  #last: Promise<unknown> = Promise.resolve();
   #port: number | null;
   #granted: number | null = null;
+  #grpcPort: number | null;
+  #grantedGrpc: number | null = null;
 
   /** @throws MusterError `settings.invalid` */
   constructor(settings: InferenceSettings) {
-    const { port, socketPath } = settings;
-    if (port !== null && !(Number.isInteger(port) && port >= 0 && port <= 65_535))
-      throw new MusterError("settings.invalid", `${port} is no TCP port.`);
+    const { port, socketPath, grpcPort } = settings;
+    for (const each of [port, grpcPort])
+      if (each !== null && !(Number.isInteger(each) && each >= 0 && each <= 65_535))
+        throw new MusterError("settings.invalid", `${each} is no TCP port.`);
     if (socketPath !== null && Buffer.byteLength(socketPath) > MAX_SOCKET_PATH)
       throw new MusterError(
         "settings.invalid",
@@ -32,26 +43,69 @@ export class Endpoint {
       throw new MusterError("settings.invalid", "Inference needs a TCP port or a socket path.");
     this.#settings = settings;
     this.#port = port;
+    this.#grpcPort = grpcPort;
+    this.#paths = new SocketPaths(settings.groupSocketBase ?? socketPath);
+    this.#paths.tidy();
   }
 
-  /** What the next runner is to listen on. */
-  async address(): Promise<ListenAddress> {
-    const { host, socketPath } = this.#settings;
-    if (this.#holders.size === 0) {
+  /**
+   * Lets one runner after the other listen.
+   * @param id of its group
+   * @param doors `sibling` opens the door for siblings alone, `all` the shared ones too
+   * @throws MusterError what `listen` throws
+   */
+  open(
+    runner: { readonly pid: number; readonly exited: Promise<unknown> },
+    id: string,
+    doors: "sibling" | "all",
+    listen: (address: ListenAddress) => Promise<Listening>,
+  ): Promise<Listening> {
+    const opened = this.#last.then(async () => {
+      const ownPath = this.#paths.runner(runner.pid);
+      void runner.exited.then(() => this.#paths.forget(ownPath));
+      const shared = doors === "all" ? await this.#shared(id) : NOTHING_SHARED;
+      const listening = await listen({ ...shared, host: this.#settings.host, ownPath });
+      this.#hold(runner, listening);
+      return listening;
+    });
+    this.#last = opened.catch(() => {});
+    return opened;
+  }
+
+  /** Removes what was made for sockets; to be called when every runner has ended. */
+  close(): void {
+    this.#paths.close();
+  }
+
+  async #shared(id: string): Promise<Omit<ListenAddress, "host" | "ownPath">> {
+    const { socketPath } = this.#settings;
+    const groupPath = this.#paths.group(id);
+    if (!this.#holders.has(ENDPOINT)) {
       if (this.#granted !== null) this.#port = this.#granted;
+      if (this.#grantedGrpc !== null) this.#grpcPort = this.#grantedGrpc;
       if (socketPath !== null) await clearSocket(socketPath);
     }
-    return { host, port: this.#port, socketPath };
+    if (groupPath !== null && !this.#holders.has(groupPath)) await clearSocket(groupPath);
+    return { port: this.#port, socketPath, grpcPort: this.#grpcPort, groupPath };
   }
 
-  /** A runner listens. @param port the TCP port that it got, if any */
-  hold(holder: object, port: number | null): void {
-    this.#holders.add(holder);
+  #hold(
+    runner: { readonly exited: Promise<unknown> },
+    { port, socketPath, grpcPort, groupPath }: Listening,
+  ): void {
     if (port !== null) this.#granted = port;
-  }
-
-  release(holder: object): void {
-    this.#holders.delete(holder);
+    if (grpcPort !== null) this.#grantedGrpc = grpcPort;
+    const doors = [
+      ...(port !== null || socketPath !== null ? [ENDPOINT] : []),
+      ...(groupPath ? [groupPath] : []),
+    ];
+    for (const door of doors) this.#holders.set(door, (this.#holders.get(door) ?? new Set()).add(runner));
+    void runner.exited.then(() => {
+      for (const door of doors) {
+        this.#holders.get(door)?.delete(runner);
+        if (this.#holders.get(door)?.size === 0) this.#holders.delete(door);
+      }
+    });
   }
 
   url(port: number): string {

@@ -1,21 +1,28 @@
 import { asMusterError, MusterError } from "@muster/shared/errors";
-import { CONFIDENCE_EDGES, type InferenceCounters, LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import type { InferenceCounters } from "@muster/shared/protocol/messages";
+import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 import type { RunningComponent } from "@muster/shared/protocol/state";
+import { type Conditions, FAIR } from "../power/conditions.ts";
+import type { SessionTuning } from "../runner/control.ts";
+import type { RunnerReport } from "../runner/reports.ts";
 import type { Deployment } from "./deployment.ts";
 import { Endpoint } from "./endpoint.ts";
+import type { GroupContext, GroupInContext, LaunchedGroup } from "./group-context.ts";
 import { addTally, emptyTally, quantile, type TallyEdges } from "./latency.ts";
-import { type Launched, launch } from "./launch.ts";
-import type { InferencePorts, InferenceStatus, Observed } from "./ports.ts";
+import { endGroups, launchGroups } from "./launch-groups.ts";
+import type { GroupStatus, InferencePorts, InferenceStatus, Observed } from "./ports.ts";
 import type { Report, RunnerProcess } from "./runner-process.ts";
-import { type ServeContext, ServedRelease } from "./served-release.ts";
+import type { ServedGroup } from "./served-group.ts";
+import { ServedRelease } from "./served-release.ts";
 import { ServingCounters } from "./serving.ts";
 import { DEFAULT_INFERENCE_SETTINGS, type InferenceSettings } from "./settings.ts";
+import { type ShadowOrder, type ShadowRun, type ShadowSides, startShadow } from "./shadow.ts";
 
 const EDGES: TallyEdges = { latency: LATENCY_EDGES_MS, confidence: CONFIDENCE_EDGES };
 
 const digestOf = (release: ServedRelease): string => release.deployment.release.digest;
 
-/** A release that a candidate runner has loaded and proven and that is not served yet. */
+/** A release that candidate runners have loaded and proven and that is not served yet. */
 export interface Prepared {
   readonly deployment: Deployment;
   readonly components: RunningComponent[];
@@ -30,14 +37,19 @@ export interface Prepared {
 export class Inference {
   readonly #ports: InferencePorts;
   readonly #settings: InferenceSettings;
-  readonly #context: ServeContext;
-  readonly #candidates = new Map<Prepared, Launched>();
+  readonly #context: GroupContext;
+  readonly #candidates = new Map<Prepared, LaunchedGroup[]>();
+  /** Releases whose runners end their last connections. */
+  readonly #leaving = new Set<ServedRelease>();
+  #conditions: Conditions = FAIR;
+  #session: SessionTuning;
   readonly #stopping = new AbortController();
   /** What has to end before this process may: launches and leaving runners. */
   readonly #unfinished = new Set<Promise<unknown>>();
   #served: ServedRelease | undefined;
   #observed = emptyTally(EDGES);
-  readonly #counters = new ServingCounters(EDGES, () => performance.now());
+  readonly #counters: ServingCounters;
+  readonly #shadows = new Map<string, Parameters<ShadowSides["listen"]>[1]>();
   #restarts = 0;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -45,39 +57,52 @@ export class Inference {
   constructor(ports: InferencePorts) {
     this.#ports = ports;
     this.#settings = { ...DEFAULT_INFERENCE_SETTINGS, ...ports.settings };
+    this.#session = this.#settings.session;
+    this.#counters = new ServingCounters(
+      EDGES,
+      () => performance.now(),
+      () => ports.energyRate?.() ?? null,
+    );
     this.#context = {
       version: ports.version,
       log: ports.log,
       onEvent: ports.onEvent,
       settings: this.#settings,
       endpoint: new Endpoint(this.#settings),
-      onReport: (release, runner, report) => this.#take(release, runner, report),
       edges: EDGES,
+      session: () => this.#session,
+      onReport: (group, runner, report) => this.#take(group, runner, report),
+      onFresh: (_group, { runner }) => runner.send({ kind: "conditions", conditions: this.#conditions }),
       onChange: () => {
+        this.#publish();
         this.#countServing();
         ports.onChange?.();
       },
-      onCrash: (release) => {
+      onCrash: ({ release }) => {
         this.#restarts += 1;
-        this.#counters.crashed(digestOf(release));
+        this.#counters.crashed(release.digest);
       },
+      track: (work) => void this.#track(work),
     };
   }
 
   /**
-   * Loads a release in a candidate runner beside what is served, checks digests and runs the golden sets.
+   * Loads a release in candidate runners beside what is served, checks digests and runs the golden sets.
+   * @param lower a group whose first choice cannot be loaded goes down its ladder, and may be left out where another
+   *   one can be served: for a release that was proven before and has to run now
    * @throws MusterError `model.load-failed`, `model.golden-mismatch`, `artifact.corrupted`, `runner.crashed`,
    *   `runner.hung`; nothing is left behind then
    */
-  async prepare(deployment: Deployment): Promise<Prepared> {
-    const launched = await this.#track(launch(this.#context, deployment, this.#stopping.signal));
-    const prepared = { deployment, components: launched.components };
-    this.#candidates.set(prepared, launched);
+  async prepare(deployment: Deployment, lower = false): Promise<Prepared> {
+    const groups = await this.#track(launchGroups(this.#context, deployment, lower, this.#stopping.signal));
+    const components = groups.flatMap(({ launched }) => launched?.components ?? []);
+    const prepared = { deployment, components };
+    this.#candidates.set(prepared, groups);
     return prepared;
   }
 
   /**
-   * The candidate takes over the endpoint; the old runner ends its connections and goes, which may take longer.
+   * The candidate takes over the endpoint; the old runners end their connections and go, which may take longer.
    * @throws MusterError `request.conflict` for what was served or discarded already, `runner.crashed`, `runner.hung`;
    *   what was served is served still
    */
@@ -91,21 +116,65 @@ export class Inference {
         );
       this.#candidates.delete(prepared as Prepared);
       const next = new ServedRelease(this.#context, (prepared as Prepared).deployment, launched);
-      await next.begin();
+      await next.begin(this.#settings.drainSeconds);
       const old = this.#served;
       this.#served = next;
       this.#observed = emptyTally(EDGES);
-      if (old) void this.#leave(old, "keep", this.#settings.drainSeconds);
+      if (old) this.#leaving.add(old);
       this.#context.onChange();
+      if (old) void this.#leave(old, "keep", this.#settings.drainSeconds);
     });
+  }
+
+  /**
+   * A candidate computes a sample of what the live release answers, at the lowest priority. It keeps that priority:
+   * discard it afterwards and prepare the release again.
+   * @throws MusterError `request.conflict` for what was served or discarded already, `runner.crashed`, `runner.hung`
+   */
+  async shadow(prepared: object, order: ShadowOrder): Promise<ShadowRun> {
+    const launched = this.#candidates.get(prepared as Prepared);
+    if (!launched)
+      throw new MusterError("request.conflict", "This candidate was served or discarded before.");
+    const { release } = (prepared as Prepared).deployment;
+    const sides: ShadowSides = {
+      candidates: launched.flatMap(({ launched }) => launched ?? []),
+      live: () =>
+        (this.#served?.groups ?? []).flatMap(({ runner, models, state }) =>
+          runner && state === "ready" ? [{ runner, models }] : [],
+        ),
+      listen: (shadow, listener) => {
+        this.#shadows.set(shadow, (tallies) => {
+          for (const { compared, agreed } of tallies) this.#counters.shadow(release.digest, compared, agreed);
+          listener(tallies);
+        });
+        return () => this.#shadows.delete(shadow);
+      },
+    };
+    return startShadow(sides, order);
   }
 
   /** Ends a candidate that is not wanted; one that was served or discarded before is left as it is. */
   async discard(prepared: object): Promise<void> {
     const launched = this.#candidates.get(prepared as Prepared);
     this.#candidates.delete(prepared as Prepared);
-    launched?.runner.end();
-    await launched?.runner.exited;
+    await endGroups(launched ?? []);
+  }
+
+  /** What runners may do from now on; a runner that starts later is told too. */
+  setConditions(conditions: Conditions): void {
+    this.#conditions = conditions;
+    for (const runner of this.#served?.runners ?? []) runner.send({ kind: "conditions", conditions });
+  }
+
+  /**
+   * Replaces every runner that serves by a fresh one; no request fails. One that is being replaced or started anyway is
+   * left to it.
+   * @param why a plain clause, told in an event
+   * @param session from now on; a session keeps for life what it began with
+   */
+  recycle(why: string, session?: SessionTuning): void {
+    if (session) this.#session = session;
+    for (const group of this.#served?.groups ?? []) group.recycle(why);
   }
 
   /** Serves nothing any more. Requests that have begun are answered. */
@@ -119,6 +188,7 @@ export class Inference {
     await this.#idle(this.#settings.stopSeconds);
     await Promise.allSettled(this.#unfinished);
     await Promise.all([...this.#candidates.keys()].map((prepared) => this.discard(prepared)));
+    this.#context.endpoint.close();
   }
 
   status(): InferenceStatus {
@@ -128,13 +198,16 @@ export class Inference {
     return {
       state: served?.state ?? "idle",
       release: served?.deployment.release ?? null,
-      components: served?.state === "ready" ? served.components : [],
+      retrying: served !== undefined && !served.damaged,
+      components: served?.components ?? [],
       restarts: this.#restarts,
-      pid: served?.pid ?? null,
+      pid: served?.groups[0]?.runner?.pid ?? null,
       rssBytes: served?.rssBytes ?? 0,
+      groups: (served?.groups ?? []).map(groupStatus),
       endpoint: {
         url: port === null ? null : this.#context.endpoint.url(port),
         socket: listening?.socketPath ?? null,
+        grpcPort: listening?.grpcPort ?? null,
         failure: listening?.failure ?? null,
       },
     };
@@ -152,7 +225,8 @@ export class Inference {
 
   #countServing(): void {
     const served = this.#served;
-    this.#counters.serves(served?.state === "ready" ? digestOf(served) : undefined);
+    const isServing = served?.groups.some(({ state }) => state === "ready");
+    this.#counters.serves(served && isServing ? digestOf(served) : undefined);
   }
 
   #idle(seconds: number): Promise<void> {
@@ -166,7 +240,18 @@ export class Inference {
   }
 
   #leave(old: ServedRelease, idleConnections: "keep" | "close", seconds: number): Promise<void> {
-    return this.#track(old.retire(idleConnections, seconds));
+    this.#leaving.add(old);
+    const left = old.retire(idleConnections, seconds).finally(() => this.#leaving.delete(old));
+    return this.#track(left);
+  }
+
+  /** Tells every runner, those that are leaving too, where each model is to be found now. */
+  #publish(): void {
+    const served = this.#served;
+    if (!served) return;
+    const standings = served.standings();
+    for (const { runners } of [served, ...this.#leaving])
+      for (const runner of runners) runner.send({ kind: "siblings", standings });
   }
 
   #track<T>(work: Promise<T>): Promise<T> {
@@ -175,11 +260,19 @@ export class Inference {
     return tracked;
   }
 
-  #take(release: ServedRelease, runner: RunnerProcess, report: Report): void {
-    if (report.kind !== "results") return;
+  #take({ release }: GroupInContext, runner: RunnerProcess, report: Report): void {
+    if (report.kind === "report") this.#report(report.report);
+    else this.#takeResults(release.digest, runner, report);
+  }
+
+  #takeResults(
+    release: InferenceCounters["release"],
+    runner: RunnerProcess,
+    report: Extract<Report, { kind: "results" }>,
+  ): void {
     const { batch, tally, dropped, records } = report;
-    this.#counters.count(digestOf(release), tally);
-    if (release === this.#served) this.#observed = addTally(this.#observed, tally);
+    this.#counters.count(release, tally);
+    if (this.#served && release === digestOf(this.#served)) this.#observed = addTally(this.#observed, tally);
     if (dropped > 0)
       this.#ports.onEvent({
         code: "results.dropped",
@@ -195,6 +288,11 @@ export class Inference {
     }
   }
 
+  #report(report: RunnerReport): void {
+    if (report.kind === "shadow") this.#shadows.get(report.shadow)?.(report.models);
+    else this.#ports.onReport?.(report);
+  }
+
   /** One change of what is served after the other. */
   #inTurn<T>(action: () => Promise<T>): Promise<T> {
     const result = this.#last.then(action);
@@ -202,3 +300,15 @@ export class Inference {
     return result;
   }
 }
+
+const groupStatus = (group: ServedGroup): GroupStatus => ({
+  id: group.id,
+  state: group.state,
+  reason: group.reason,
+  pid: group.runner?.pid ?? null,
+  rssBytes: group.rssBytes,
+  crashes: group.crashes,
+  step: group.step ?? null,
+  socket: group.listening?.groupPath ?? null,
+  models: group.models.map(({ name, version, variant, provider }) => ({ name, version, variant, provider })),
+});

@@ -1,14 +1,20 @@
 import { MusterError } from "@muster/shared/errors";
+import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { RunningComponent } from "@muster/shared/protocol/state";
-import type { Deployment } from "./deployment.ts";
+import type { RunnerLimits, SessionTuning } from "../runner/control.ts";
+import type { ModelDeployment } from "./deployment.ts";
 import type { TallyEdges } from "./latency.ts";
 import type { LogPort } from "./ports.ts";
+import { silenceMs } from "./pulse.ts";
 import { RunnerProcess } from "./runner-process.ts";
 import type { InferenceSettings } from "./settings.ts";
 
-/** A runner that has loaded and proven a release and does not listen yet. */
+/** A runner that has loaded and proven its models and does not listen yet. */
 export interface Launched {
+  /** How other runners call this one; no other ever has that name. */
+  readonly name: string;
   readonly runner: RunnerProcess;
+  readonly models: readonly ModelDeployment[];
   readonly components: RunningComponent[];
 }
 
@@ -17,37 +23,62 @@ export interface LaunchContext {
   readonly settings: InferenceSettings;
   readonly log: LogPort;
   readonly edges: TallyEdges;
+  /** How the sessions of the next runner use the processor. */
+  readonly session: () => SessionTuning;
 }
 
+/** What one runner is to load. */
+export interface LaunchOrder {
+  readonly release: ReleaseRef;
+  /** Of the group. */
+  readonly id: string;
+  readonly models: readonly ModelDeployment[];
+}
+
+let launches = 0;
+
 /**
- * Starts a runner, lets it load the release and reproduce the golden outputs.
+ * Starts a runner, lets it load its models and reproduce their golden outputs.
  * @param signal ends the attempt and the runner
  * @throws MusterError `model.load-failed`, `model.golden-mismatch`, `artifact.corrupted`, `runner.crashed`,
  *   `runner.hung`, or `request.conflict` when the signal fired
  */
 export async function launch(
   context: LaunchContext,
-  deployment: Deployment,
+  { release, id, models }: LaunchOrder,
   signal: AbortSignal,
 ): Promise<Launched> {
-  const { edges, log, settings, version } = context;
+  const { log, settings, version } = context;
+  launches += 1;
+  const name = `${id}#${launches}`;
   const runner = RunnerProcess.fork(log);
   const abort = () => runner.end();
   signal.addEventListener("abort", abort);
   try {
     if (signal.aborted) abort();
     await runner.started(settings.startSeconds);
-    const { bodyLimit, bodyTotalLimit, connectionLimit, queueLimit, resultLimit } = settings;
-    const limits = { bodyLimit, bodyTotalLimit, connectionLimit, queueLimit, resultLimit, edges };
-    const load = { kind: "load", deployment, limits, agentVersion: version } as const;
+    const load = {
+      kind: "load",
+      deployment: { release, models: models.map(({ ladder: _, ...model }) => model) },
+      limits: limitsOf(context),
+      agentVersion: version,
+      runner: name,
+      session: context.session(),
+    } as const;
     const { components, loadMs } = await runner.ask(load, "loaded", settings.loadSeconds);
     const golden = await runner.ask({ kind: "golden" }, "golden-passed", settings.goldenSeconds);
-    const { name, version: release } = deployment.release;
     log.info(
-      { runner: runner.pid, release: `${name} ${release}`, loadMs, goldenMs: golden.ms, cases: golden.cases },
-      "runner has proven the release",
+      {
+        runner: runner.pid,
+        group: id,
+        release: `${release.name} ${release.version}`,
+        loadMs,
+        goldenMs: golden.ms,
+        cases: golden.cases,
+      },
+      "runner has proven its models",
     );
-    return { runner, components };
+    return { name, runner, models, components };
   } catch (error) {
     runner.end();
     await runner.exited;
@@ -56,4 +87,21 @@ export async function launch(
   } finally {
     signal.removeEventListener("abort", abort);
   }
+}
+
+function limitsOf({ settings, edges }: LaunchContext): RunnerLimits {
+  const { bodyLimit, bodyTotalLimit, rowLimit, connectionLimit, queueLimit, resultLimit, examples } =
+    settings;
+  const batchLimitMs = silenceMs(settings);
+  return {
+    bodyLimit,
+    bodyTotalLimit,
+    rowLimit,
+    connectionLimit,
+    queueLimit,
+    resultLimit,
+    batchLimitMs,
+    edges,
+    examples,
+  };
 }

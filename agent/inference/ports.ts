@@ -1,6 +1,7 @@
 import type { EventBody, ResultBody } from "@muster/shared/protocol/messages";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
-import type { ReportedState, RunningComponent } from "@muster/shared/protocol/state";
+import type { DegradedStep, ReportedState, RunningComponent } from "@muster/shared/protocol/state";
+import type { RunnerReport } from "../runner/reports.ts";
 import type { InferenceSettings } from "./settings.ts";
 
 export interface LogPort {
@@ -24,24 +25,56 @@ export interface InferencePorts {
   readonly onResults: (batch: ResultRecord[]) => void;
   /** Crashes, hangs, taken addresses, dropped results. */
   readonly onEvent: (event: EventBody) => void;
+  /** What runners tell beside results and events. Must not throw. */
+  readonly onReport?: (report: RunnerReport) => void;
+  /** Energy of a millisecond of processor time, millijoules; null where the box cannot tell. */
+  readonly energyRate?: () => number | null;
   /** `status()` has changed. */
   readonly onChange?: () => void;
+}
+
+/** One runner and what it has. */
+export interface GroupStatus {
+  readonly id: string;
+  readonly state: "starting" | "ready" | "failed";
+  /** Why it is not ready; empty when it is. */
+  readonly reason: string;
+  readonly pid: number | null;
+  readonly rssBytes: number;
+  /** Crashes and hangs since the release was served. */
+  readonly crashes: number;
+  /** How far it is below the first choice of the release; null when it is not. */
+  readonly step: DegradedStep | null;
+  /** Where applications reach it without a hop. */
+  readonly socket: string | null;
+  readonly models: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly variant: string;
+    readonly provider: string;
+  }[];
 }
 
 export interface InferenceStatus {
   /** `failed`: what should run cannot be loaded, or no address can be had; it is tried again and again. */
   readonly state: ReportedState["runner"];
   readonly release: ReleaseRef | null;
-  /** As the runner has proven: it hashed the bytes that it loaded. */
+  /** What is not ready is started again without anybody's help. */
+  readonly retrying: boolean;
+  /** As the runners that are ready have proven: they hashed the bytes that they loaded. */
   readonly components: RunningComponent[];
   /** Restarts after a crash or hang since this process began. */
   readonly restarts: number;
+  /** Of the first group's runner. */
   readonly pid: number | null;
+  /** Resident memory of all runners, bytes. */
   readonly rssBytes: number;
+  readonly groups: GroupStatus[];
   readonly endpoint: {
     readonly url: string | null;
     readonly socket: string | null;
-    /** Why one of the two is missing though it was asked for. */
+    readonly grpcPort: number | null;
+    /** Why one of them is missing though it was asked for. */
     readonly failure: EventBody | null;
   };
 }

@@ -13,7 +13,7 @@ const EXEC_ARGV = ["--max-semi-space-size=4"];
 /** A runner has no business with the secret that lets a device in. */
 const ENVIRONMENT = { MUSTER_JOIN_TOKEN: "" };
 
-type AnswerKind = "up" | "loaded" | "golden-passed" | "listening" | "drained";
+type AnswerKind = "up" | "loaded" | "golden-passed" | "listening" | "shadow-ready" | "drained";
 type Answer<K extends AnswerKind> = Extract<FromRunner, { kind: K }>;
 
 interface Pending {
@@ -24,7 +24,10 @@ interface Pending {
 }
 
 /** What a runner says without having been asked. */
-export type Report = Extract<FromRunner, { kind: "results" | "pong" }>;
+export type Report = Extract<FromRunner, { kind: "results" | "report" }>;
+
+/** A sign of life. */
+type Pulse = Extract<FromRunner, { kind: "pong" | "batch" }>;
 
 /**
  * A runner child and its control channel. It is a cluster worker with `SCHED_NONE`: the listening handle is shared,
@@ -42,6 +45,7 @@ export class RunnerProcess {
   #ended: MusterError | undefined;
   #dismissed = false;
   #onReport: (report: Report) => void = () => {};
+  #onPulse: (sign: Pulse) => void = () => {};
 
   private constructor(worker: Worker, log: LogPort) {
     this.#worker = worker;
@@ -93,6 +97,10 @@ export class RunnerProcess {
     this.#onReport = listener;
   }
 
+  onPulse(listener: (sign: Pulse) => void): void {
+    this.#onPulse = listener;
+  }
+
   /** Sends without an answer; a runner that is gone tells so through `exited`. */
   send(message: ToRunner): void {
     if (this.#worker.process.connected) this.#worker.process.send(message, () => {});
@@ -112,9 +120,9 @@ export class RunnerProcess {
     return answer;
   }
 
-  /** Ends it at once because it has not answered anything for `seconds`. */
-  hang(seconds: number): void {
-    this.#kill(`The runner (pid ${this.pid}) was silent for ${seconds} s.`);
+  /** Ends it at once because it hangs. @param how what shows it, after "the runner" */
+  hang(how: string): void {
+    this.#kill(`The runner (pid ${this.pid}) ${how}.`);
   }
 
   /** Ends it at once because it is not needed: `exited` resolves with undefined. */
@@ -139,10 +147,12 @@ export class RunnerProcess {
   }
 
   #receive(message: FromRunner): void {
-    if (message.kind === "results" || message.kind === "pong") {
-      this.#onReport(message);
-      return;
-    }
+    if (message.kind === "results" || message.kind === "report") this.#onReport(message);
+    else if (message.kind === "pong" || message.kind === "batch") this.#onPulse(message);
+    else this.#receiveAnswer(message);
+  }
+
+  #receiveAnswer(message: Exclude<FromRunner, Report | Pulse>): void {
     if (message.kind === "drained") this.#dismissed = true;
     const pending = this.#pending;
     if (message.kind !== "failed" && message.kind !== pending?.kind) return;

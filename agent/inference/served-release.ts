@@ -1,208 +1,113 @@
-import { asMusterError, type MusterError } from "@muster/shared/errors";
 import type { RunningComponent } from "@muster/shared/protocol/state";
-import type { FromRunner } from "../runner/control.ts";
-import { restartDelay } from "./backoff.ts";
+import type { Standing } from "../runner/forward/standing.ts";
 import type { Deployment } from "./deployment.ts";
-import type { Endpoint } from "./endpoint.ts";
-import { type LaunchContext, type Launched, launch } from "./launch.ts";
-import type { InferencePorts } from "./ports.ts";
-import type { Report, RunnerProcess } from "./runner-process.ts";
-import { Watchdog } from "./watchdog.ts";
+import type { GroupContext, GroupInContext, LaunchedGroup, Listening } from "./group-context.ts";
+import type { Launched } from "./launch.ts";
+import { defaultMemoryLimit, usableMemory } from "./memory.ts";
+import type { RunnerProcess } from "./runner-process.ts";
+import { ServedGroup } from "./served-group.ts";
 
-/** Time between pings, milliseconds. */
-const PING_MS = 1000;
+const MIB = 1024 * 1024;
 
-export interface ServeContext extends LaunchContext, Pick<InferencePorts, "onEvent"> {
-  readonly endpoint: Endpoint;
-  /** Takes what runners report; it outlives this release. */
-  readonly onReport: (release: ServedRelease, runner: RunnerProcess, report: Report) => void;
-  readonly onChange: () => void;
-  /** A served runner crashed or hung and is started again. */
-  readonly onCrash: (release: ServedRelease) => void;
-}
-
-type Listening = Extract<FromRunner, { kind: "listening" }>;
-
-/** Keeps one release served: listens, watches the runner and starts it again when it crashes or hangs. */
+/** Keeps one release served, by one runner for each of its groups; they begin and end together. */
 export class ServedRelease {
   readonly deployment: Deployment;
-  state: "starting" | "ready" | "failed" = "starting";
-  components: RunningComponent[];
-  crashes = 0;
-  rssBytes = 0;
-  listening: Listening | undefined;
-  readonly #context: ServeContext;
-  #runner: RunnerProcess | undefined;
-  #launching: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #attempts = 0;
-  #readySince: number | undefined;
-  /** The runner of now has begun to listen: its end is a crash and not a failed begin. */
-  #begun = false;
-  readonly #retired = new AbortController();
+  readonly groups: readonly ServedGroup[];
 
-  constructor(context: ServeContext, deployment: Deployment, { runner, components }: Launched) {
-    this.#context = context;
+  constructor(context: GroupContext, deployment: Deployment, launched: readonly LaunchedGroup[]) {
     this.deployment = deployment;
-    this.components = components;
-    this.#runner = runner;
+    const { runnerMemoryMib } = context.settings;
+    const memoryLimit =
+      runnerMemoryMib === null ? defaultMemoryLimit(usableMemory(), launched.length) : runnerMemoryMib * MIB;
+    const own: GroupContext = {
+      ...context,
+      onFresh: (group, fresh) => {
+        const standings = this.standings({ group, launched: fresh });
+        fresh.runner.send({ kind: "siblings", standings });
+        context.onFresh(group, fresh);
+      },
+    };
+    this.groups = launched.map((each) => new ServedGroup(own, deployment.release, each, memoryLimit));
   }
 
-  get pid(): number | null {
-    return this.#runner?.pid ?? null;
+  /** `ready` when all groups are, `failed` when one is. */
+  get state(): ServedGroup["state"] {
+    const states = this.groups.map(({ state }) => state);
+    if (states.includes("failed")) return "failed";
+    return states.includes("starting") ? "starting" : "ready";
+  }
+
+  /** Nobody but the update engine can make it whole again. */
+  get damaged(): boolean {
+    return this.groups.some(({ damaged }) => damaged);
+  }
+
+  get components(): RunningComponent[] {
+    return this.groups.flatMap(({ state, components }) => (state === "ready" ? components : []));
+  }
+
+  get crashes(): number {
+    return this.groups.reduce((sum, { crashes }) => sum + crashes, 0);
+  }
+
+  get rssBytes(): number {
+    return this.groups.reduce((sum, { rssBytes }) => sum + rssBytes, 0);
+  }
+
+  /** What the shared endpoint listens on: every group listens on the same. */
+  get listening(): Listening | undefined {
+    const all = this.groups.flatMap(({ listening }) => (listening ? [listening] : []));
+    return all.find(({ failure }) => !failure) ?? all[0];
+  }
+
+  get runners(): RunnerProcess[] {
+    return this.groups.flatMap(({ runners }) => runners);
   }
 
   /**
-   * The launched runner begins to listen.
-   * @throws MusterError `runner.crashed` or `runner.hung` when it does not; then nothing is served
+   * Every runner opens its door for the others before the first one listens for everybody.
+   * @throws MusterError `runner.crashed` or `runner.hung` when one does not; nothing of it is served then
    */
-  async begin(): Promise<void> {
-    const runner = this.#runner!;
-    this.#begun = false;
-    this.#watch(runner);
+  async begin(drainSeconds: number): Promise<void> {
     try {
-      await this.#listen(runner);
-      if (runner.ended) throw runner.ended;
-      this.#begun = true;
+      if (this.groups.length > 1) for (const group of this.groups) await group.prepareToServe();
+      for (const group of this.groups) await group.begin();
     } catch (error) {
-      runner.end();
-      await runner.exited;
+      await this.retire("keep", drainSeconds);
       throw error;
     }
   }
 
-  /** Lets the runner end its connections and go, and starts none again. Resolves when it is gone. */
+  /** Resolves when every runner is gone. */
   async retire(idleConnections: "keep" | "close", seconds: number): Promise<void> {
-    this.#retired.abort();
-    clearTimeout(this.#timer);
-    await this.#launching;
-    const runner = this.#runner;
-    if (!runner || runner.ended) return;
-    try {
-      await runner.ask({ kind: "drain", idleConnections }, "drained", seconds);
-    } catch (error) {
-      const { code, message } = asMusterError(error);
-      this.#context.log.warn(
-        { runner: runner.pid, code },
-        `old runner did not end in good order: ${message}`,
-      );
-    }
-    await runner.exited;
+    await Promise.all(this.groups.map((group) => group.retire(idleConnections, seconds)));
   }
 
-  async #listen(runner: RunnerProcess): Promise<void> {
-    const { endpoint, settings } = this.#context;
-    const message = { kind: "listen", address: await endpoint.address() } as const;
-    const answer = await runner.ask(message, "listening", settings.startSeconds);
-    if (answer.port !== null || answer.socketPath !== null) {
-      endpoint.hold(runner, answer.port);
-      void runner.exited.then(() => endpoint.release(runner));
-    }
-    this.#listens(runner, answer);
-  }
-
-  #listens(runner: RunnerProcess, answer: Listening): void {
-    const { failure, port, socketPath } = answer;
-    const known = this.listening?.failure;
-    this.listening = answer;
-    if (failure && !this.#retired.signal.aborted) {
-      if (failure.message !== known?.message)
-        this.#context.onEvent({ code: failure.code, message: failure.message });
-      this.#timer = setTimeout(
-        () => void this.#listenAgain(runner),
-        this.#context.settings.listenRetrySeconds * 1000,
-      );
-    }
-    const reachable = port !== null || socketPath !== null;
-    if (reachable) this.#readySince ??= performance.now();
-    this.#become(reachable ? "ready" : "failed");
-  }
-
-  async #listenAgain(runner: RunnerProcess): Promise<void> {
-    if (this.#retired.signal.aborted || this.#runner !== runner || runner.ended) return;
-    // A runner that dies meanwhile is dealt with where its end is awaited.
-    await this.#listen(runner).catch(() => {});
-  }
-
-  #watch(runner: RunnerProcess): void {
-    const { settings, log } = this.#context;
-    const patience = Math.max(1, Math.round((settings.hangSeconds * 1000) / PING_MS));
-    const watchdog = new Watchdog(patience);
-    const beat = () => {
-      const count = watchdog.beat();
-      if (count === "hung") runner.hang(settings.hangSeconds);
-      else runner.send({ kind: "ping", count });
-    };
-    const timer = setInterval(beat, PING_MS);
-    beat();
-    runner.onReport((report) => {
-      if (report.kind === "pong") {
-        watchdog.answered(report.count);
-        this.rssBytes = report.rssBytes;
-      }
-      this.#context.onReport(this, runner, report);
+  /**
+   * Each model of the release as siblings have to know it, in the release's order.
+   * @param fresh a runner that takes over its group
+   */
+  standings(fresh?: { readonly group: GroupInContext; readonly launched: Launched }): Standing[] {
+    return this.deployment.models.map(({ name, version }): Standing => {
+      const group = this.groups.find(({ first }) =>
+        first.some((model) => model.name === name && model.version === version),
+      )!;
+      const own = fresh?.group === group ? fresh.launched : undefined;
+      const models = own?.models ?? group.models;
+      const served = models.find((model) => model.name === name && model.version === version);
+      const instead = served ?? models.find((model) => model.name === name);
+      const base = {
+        name,
+        version: instead?.version ?? version,
+        runner: own?.name ?? group.runnerName ?? group.id,
+        socket: group.listening?.ownPath ?? null,
+      };
+      if (!instead) return { ...base, state: "failed", reason: "its cascade has no answer without it" };
+      // A runner that opened its door for siblings is about to listen for everybody.
+      const isOpen = own !== undefined || (group.runner !== undefined && base.socket !== null);
+      return isOpen
+        ? { ...base, state: "ready", reason: "" }
+        : { ...base, state: group.state, reason: group.reason };
     });
-    void runner.exited.then((failure) => {
-      clearInterval(timer);
-      if (!failure) return;
-      log.error({ runner: runner.pid, code: failure.code }, failure.message);
-      if (this.#begun) this.#crashed(failure);
-    });
-  }
-
-  #crashed(failure: MusterError): void {
-    if (this.#retired.signal.aborted) return;
-    this.crashes += 1;
-    this.rssBytes = 0;
-    this.#context.onCrash(this);
-    this.#context.onEvent({ code: failure.code, message: failure.message });
-    const stableMs = this.#context.settings.stableSeconds * 1000;
-    if (this.#readySince !== undefined && performance.now() - this.#readySince >= stableMs)
-      this.#attempts = 0;
-    this.#readySince = undefined;
-    this.#runner = undefined;
-    this.listening = undefined;
-    this.#become("starting");
-    this.#restartLater();
-  }
-
-  #restartLater(): void {
-    const { restartMinSeconds, restartMaxSeconds } = this.#context.settings;
-    const seconds = restartDelay(this.#attempts, restartMinSeconds, restartMaxSeconds);
-    this.#attempts += 1;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#launching = this.#restart();
-    }, seconds * 1000);
-  }
-
-  async #restart(): Promise<void> {
-    try {
-      const { runner, components } = await launch(this.#context, this.deployment, this.#retired.signal);
-      this.#runner = runner;
-      this.components = components;
-      if (this.#retired.signal.aborted) return;
-      await this.begin();
-    } catch (error) {
-      this.#notRestarted(asMusterError(error));
-    }
-  }
-
-  /** A model that cannot be loaded is another matter than a runner that crashes: both are tried again. */
-  #notRestarted(failure: MusterError): void {
-    if (this.#retired.signal.aborted) return;
-    if (failure.code === "runner.crashed" || failure.code === "runner.hung") {
-      this.#crashed(failure);
-      return;
-    }
-    this.#context.onEvent({ code: failure.code, message: failure.message });
-    this.#become("failed");
-    this.#restartLater();
-  }
-
-  #become(state: ServedRelease["state"]): void {
-    const before = this.state;
-    this.state = state;
-    if (before !== state) this.#context.onChange();
   }
 }

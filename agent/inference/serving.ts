@@ -14,6 +14,12 @@ const add = (a: InferenceCounters, b: InferenceCounters): InferenceCounters => (
   servingMs: a.servingMs + b.servingMs,
   crashes: a.crashes + b.crashes,
   energyMj: a.energyMj === null ? b.energyMj : a.energyMj + (b.energyMj ?? 0),
+  ...((a.shadow || b.shadow) && {
+    shadow: {
+      compared: (a.shadow?.compared ?? 0) + (b.shadow?.compared ?? 0),
+      agreed: (a.shadow?.agreed ?? 0) + (b.shadow?.agreed ?? 0),
+    },
+  }),
 });
 
 /**
@@ -23,14 +29,19 @@ const add = (a: InferenceCounters, b: InferenceCounters): InferenceCounters => (
 export class ServingCounters {
   readonly #edges: TallyEdges;
   readonly #monotonic: () => number;
+  readonly #energyRate: () => number | null;
   /** In the order in which they served; a release that comes back stays at its place. */
   readonly #entries = new Map<Release, InferenceCounters>();
   #serving: { release: Release; since: number } | undefined;
 
-  /** @param monotonic milliseconds that only grow */
-  constructor(edges: TallyEdges, monotonic: () => number) {
+  /**
+   * @param monotonic milliseconds that only grow
+   * @param energyRate energy of a millisecond of processor time, millijoules; null where nobody can tell
+   */
+  constructor(edges: TallyEdges, monotonic: () => number, energyRate: () => number | null) {
     this.#edges = edges;
     this.#monotonic = monotonic;
+    this.#energyRate = energyRate;
   }
 
   /** From now on this release is served by a ready runner; undefined when none is. */
@@ -40,7 +51,13 @@ export class ServingCounters {
   }
 
   count(release: Release, tally: Tally): void {
-    this.#add({ ...this.#empty(release), ...tally });
+    const rate = this.#energyRate();
+    this.#add({ ...this.#empty(release), ...tally, energyMj: rate === null ? null : tally.cpuMs * rate });
+  }
+
+  /** So many inferences were compared with a candidate release, by its digest. */
+  shadow(release: Release, compared: number, agreed: number): void {
+    this.#add({ ...this.#empty(release), shadow: { compared, agreed } });
   }
 
   /** The runner of this release crashed or hung. */
@@ -53,7 +70,10 @@ export class ServingCounters {
     this.#mark();
     const taken = [...this.#entries.values()].slice(0, RELEASES_PER_TAKE);
     for (const { release } of taken) this.#entries.delete(release);
-    return taken;
+    return taken.map((entry) => ({
+      ...entry,
+      energyMj: entry.energyMj === null ? null : Math.round(entry.energyMj),
+    }));
   }
 
   /** Books the time up to now; whole milliseconds, the rest waits for the next time. */

@@ -3,23 +3,25 @@
  * not make a healthy runner look hung.
  */
 export class Watchdog {
-  readonly #patience: number;
   #sent = 0;
   #answered = 0;
 
-  /** @param patience unanswered pings that are one too many */
-  constructor(patience: number) {
-    this.#patience = patience;
-  }
-
-  /** The number of the ping to send now, or `hung`. */
-  beat(): number | "hung" {
-    if (this.#sent - this.#answered >= this.#patience) return "hung";
+  /**
+   * The number of the ping to send now, or `hung`.
+   * @param patience unanswered pings that are one too many
+   */
+  beat(patience: number): number | "hung" {
+    if (this.#sent - this.#answered >= patience) return "hung";
     this.#sent += 1;
     return this.#sent;
   }
 
   answered(ping: number): void {
     this.#answered = Math.max(this.#answered, ping);
+  }
+
+  /** It gave another sign of life: pings on their way will be answered next. */
+  alive(): void {
+    this.#answered = this.#sent;
   }
 }

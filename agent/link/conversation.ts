@@ -1,7 +1,7 @@
 import { asMusterError, MusterError } from "@muster/shared/errors";
 import { Ack, Birth, Heartbeat, StateMessage } from "@muster/shared/protocol/messages";
 import { PROTOCOL_VERSION } from "@muster/shared/protocol/primitives";
-import { downTopic, type UpChannel, upTopic } from "@muster/shared/protocol/topics";
+import { type DownChannel, downTopic, type UpChannel, upTopic } from "@muster/shared/protocol/topics";
 import { decodeMessage, encodeMessage, MAX_PAYLOAD_BYTES } from "@muster/shared/protocol/wire";
 import { Drain } from "./drain.ts";
 import type { LineCounters } from "./line-counters.ts";
@@ -17,6 +17,11 @@ export interface Memory {
   readonly heartbeats: RecentHeartbeats;
 }
 
+/** Retained documents for this device: the newest one holds. */
+export type DocumentChannel = Extract<DownChannel, "desired" | "policy">;
+
+const WORDS: Record<DocumentChannel, string> = { desired: "directive", policy: "power policy" };
+
 type Publish = (topic: string, payload: string, qos: 0 | 1) => void;
 
 /** What is said in one session, from birth to its end. */
@@ -26,7 +31,7 @@ export class Conversation {
   readonly #session: string;
   readonly #publish: Publish;
   readonly #drain: Drain;
-  readonly #askAgain: () => void;
+  readonly #askAgain: (channel: DocumentChannel) => void;
   readonly #heartbeatMs: number;
   #heartbeatTimer: NodeJS.Timeout | undefined;
   #stateTimer: NodeJS.Timeout | undefined;
@@ -40,7 +45,7 @@ export class Conversation {
     memory: Memory,
     session: string,
     publish: Publish,
-    askAgain: () => void,
+    askAgain: (channel: DocumentChannel) => void,
   ) {
     this.#ports = ports;
     this.#memory = memory;
@@ -102,23 +107,28 @@ export class Conversation {
   hear(topic: string, payload: Buffer): void {
     const { device } = this.#ports;
     if (topic === downTopic(device, "ack")) this.#acknowledge(decodeMessage(Ack, payload));
-    else if (topic === downTopic(device, "desired")) {
-      if (payload.byteLength > MAX_PAYLOAD_BYTES)
-        throw new MusterError("wire.oversized", `The directive has ${payload.byteLength} bytes.`);
-      if (payload.byteLength > 0) void this.#offer(payload);
-    } else
+    else if (topic === downTopic(device, "desired")) this.#hearDocument("desired", payload);
+    else if (topic === downTopic(device, "policy")) this.#hearDocument("policy", payload);
+    else
       throw new MusterError("wire.unsupported", `This agent serves no messages on ${topic.slice(0, 200)}.`);
   }
 
-  /** A directive that was not taken is asked for again over HTTPS. */
-  async #offer(payload: Buffer): Promise<void> {
-    const { offer, notices } = this.#ports;
+  #hearDocument(channel: DocumentChannel, payload: Buffer): void {
+    if (payload.byteLength > MAX_PAYLOAD_BYTES)
+      throw new MusterError("wire.oversized", `The ${WORDS[channel]} has ${payload.byteLength} bytes.`);
+    if (payload.byteLength > 0) void this.#offer(channel, payload);
+  }
+
+  /** A document that was not taken is asked for again over HTTPS. */
+  async #offer(channel: DocumentChannel, payload: Buffer): Promise<void> {
+    const { offer, offerPolicy, notices } = this.#ports;
     try {
-      if ((await offer(payload, "mqtt")) === "deferred") this.#askAgain();
+      const verdict = channel === "desired" ? await offer(payload, "mqtt") : await offerPolicy(payload);
+      if (verdict === "deferred") this.#askAgain(channel);
     } catch (error) {
       const { code, message } = asMusterError(error);
-      notices.note(code, `A directive could not be taken: ${message}`);
-      this.#askAgain();
+      notices.note(code, `A ${WORDS[channel]} could not be taken: ${message}`);
+      this.#askAgain(channel);
     }
   }
 

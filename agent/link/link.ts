@@ -1,10 +1,11 @@
 import { asMusterError, type MusterError } from "@muster/shared/errors";
+import { DEVICE_API } from "@muster/shared/protocol/device-api";
 import { Will } from "@muster/shared/protocol/messages";
 import { PROTOCOL_VERSION } from "@muster/shared/protocol/primitives";
 import { upTopic } from "@muster/shared/protocol/topics";
 import { encodeMessage } from "@muster/shared/protocol/wire";
-import { Conversation, type Memory } from "./conversation.ts";
-import { DesiredPoll } from "./desired-poll.ts";
+import { Conversation, type DocumentChannel, type Memory } from "./conversation.ts";
+import { DocumentPoll } from "./document-poll.ts";
 import { LineCounters } from "./line-counters.ts";
 import { type LinkEffect, type LinkEvent, type LinkState, stepLink } from "./link-machine.ts";
 import { longestSilenceMs, MqttSession } from "./mqtt-session.ts";
@@ -24,12 +25,12 @@ export interface LinkStatus {
 
 /**
  * The device's line to the control plane: MQTT as the fast path with an own reconnect machine, HTTPS polls of
- * the directive as the slow one. Nothing local waits for it.
+ * its documents as the slow one. Nothing local waits for it.
  */
 export class Link {
   readonly #ports: LinkPorts;
   readonly #settings: LinkSettings;
-  readonly #poll: DesiredPoll;
+  readonly #polls: Readonly<Record<DocumentChannel, DocumentPoll>>;
   readonly #memory: Memory;
   #state: LinkState = { name: "idle" };
   #since: number;
@@ -50,26 +51,22 @@ export class Link {
       line: new LineCounters(monotonic),
       heartbeats: new RecentHeartbeats(longestSilenceMs(settings.keepaliveSeconds), monotonic),
     };
-    this.#poll = new DesiredPoll({
-      http: ports.http,
-      downMs: settings.pollMs,
-      upMs: settings.pollOnlineMs,
-      random: ports.random,
-      offer: (directive) => ports.offer(directive, "https"),
-      synced: (succeeded) => this.#memory.line.synced(succeeded),
-      failed: ({ code, message }) => ports.log.info({ code, message }, "the directive could not be polled"),
-    });
+    this.#polls = {
+      desired: this.#pollOf("desired", settings.pollMs, (text) => ports.offer(text, "https")),
+      // Nothing waits for a policy: without MQTT it is asked for as seldom as with it.
+      policy: this.#pollOf("policy", settings.pollOnlineMs, (text) => ports.offerPolicy(text)),
+    };
     ports.outbox.onAppend(() => this.#online()?.recordsAdded());
   }
 
   start(): void {
     this.#step("start");
-    this.#poll.start();
+    for (const poll of Object.values(this.#polls)) poll.start();
   }
 
   /** Says goodbye and ends; resolves when the connection is closed. */
   async stop(): Promise<void> {
-    this.#poll.stop();
+    for (const poll of Object.values(this.#polls)) poll.stop();
     this.#step("stop");
     await this.#farewell;
   }
@@ -87,6 +84,20 @@ export class Link {
       lastError: this.#lastError ? { code: this.#lastError.code, message: this.#lastError.message } : null,
       misunderstood: this.#misunderstood,
     };
+  }
+
+  #pollOf(channel: DocumentChannel, downMs: number, offer: (text: string) => Promise<string>): DocumentPoll {
+    const { http, random, log } = this.#ports;
+    return new DocumentPoll({
+      http,
+      path: DEVICE_API[channel],
+      downMs,
+      upMs: this.#settings.pollOnlineMs,
+      random,
+      offer,
+      synced: (succeeded) => this.#memory.line.synced(succeeded),
+      failed: ({ code, message }) => log.info({ code, message, channel }, "a document could not be polled"),
+    });
   }
 
   #online(): Conversation | undefined {
@@ -146,7 +157,7 @@ export class Link {
         (topic, payload, qos) => {
           mqtt.publish(topic, payload, qos).catch(() => undefined);
         },
-        () => this.#poll.askSoon(),
+        (channel) => this.#polls[channel].askSoon(),
       );
       this.#session = { id, mqtt, conversation, will, online: false };
     } catch (error) {
@@ -161,7 +172,7 @@ export class Link {
     this.#memory.line.setConnected(true);
     this.#lastError = undefined;
     this.#step("connected");
-    this.#poll.setOnline(true);
+    for (const poll of Object.values(this.#polls)) poll.setOnline(true);
     this.#session.conversation.begin();
     this.#ports.online();
   }
@@ -173,7 +184,7 @@ export class Link {
     this.#session = undefined;
     this.#lastError = reason;
     this.#ports.log.info({ code: reason.code, reason: reason.message }, "the MQTT connection ended");
-    this.#poll.setOnline(false);
+    for (const poll of Object.values(this.#polls)) poll.setOnline(false);
     this.#step("lost");
   }
 

@@ -31,6 +31,8 @@ export interface LinkPorts {
   online: () => void;
   /** Takes a directive as it came; a bad one is refused and told by the taker, a `deferred` one is offered again. */
   offer: (directive: Uint8Array | string, source: "mqtt" | "https") => Promise<string>;
+  /** Takes a power policy as `offer` takes a directive. */
+  offerPolicy: (policy: Uint8Array | string) => Promise<string>;
   /** Called once per heartbeat that is sent: counters are since the last call. */
   vitals: () => Vitals;
   log: LinkLog;

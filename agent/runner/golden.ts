@@ -1,8 +1,17 @@
 import { readFile } from "node:fs/promises";
 import { MusterError } from "@muster/shared/errors";
 import type { GoldenSet, GoldenTensor } from "@muster/shared/protocol/model-evidence";
+import { provePlacement } from "./backend/placement.ts";
+import { toHalf } from "./half.ts";
 import type { LoadedModel } from "./model.ts";
-import { isDatatype, type TensorValue } from "./tensors/datatypes.ts";
+import { halfToNumber } from "./monitoring/half-float.ts";
+import {
+  elementCount,
+  isDatatype,
+  type TensorData,
+  type TensorSpec,
+  type TensorValue,
+} from "./tensors/datatypes.ts";
 import { decodeJsonData } from "./tensors/json.ts";
 import { checkShape } from "./tensors/shape.ts";
 
@@ -43,7 +52,8 @@ export function caseAgrees(
   return want.every((wanted, position) => {
     const found = got.find((output) => output.name === wanted.name);
     if (!found || found.datatype !== wanted.datatype || !sameShape(found.shape, wanted.shape)) return false;
-    const data = found.data as ArrayLike<number | bigint>;
+    const raw = found.data as ArrayLike<number | bigint>;
+    const data = found.datatype === "FP16" ? Array.from(raw, (bits) => halfToNumber(Number(bits))) : raw;
     if (!valuesAgree(data, wanted.data, tolerance)) return false;
     return position > 0 || sameClasses(data, wanted);
   });
@@ -70,32 +80,77 @@ const mismatch = (model: LoadedModel, reason: string, cause?: unknown) =>
     { cause },
   );
 
+/** How a model did on its golden set. */
+export interface Agreement {
+  readonly agreed: number;
+  readonly cases: number;
+  /** Share that the set asks for, 0 to 1. */
+  readonly minAgreement: number;
+  /** Inputs of each case, as the model takes them. */
+  readonly inputs: readonly (readonly TensorValue[])[];
+}
+
 /**
  * Runs the model over its golden set.
- * @returns the number of cases
- * @throws MusterError `model.golden-mismatch` when too few cases agree or the set does not fit the model
+ * @throws MusterError `model.golden-mismatch` when the set does not fit the model
  */
-export async function proveGolden(model: LoadedModel): Promise<number> {
+export async function goldenAgreement(model: LoadedModel): Promise<Agreement> {
   const set = await readGolden(model);
+  const all: TensorValue[][] = [];
   let agreed = 0;
   for (const [index, { inputs, outputs }] of set.cases.entries()) {
     let got: TensorValue[];
     try {
+      const values = decodeInputs(model, inputs);
       got = await model.run(
-        decodeInputs(model, inputs),
+        values,
         outputs.map(({ name }) => requireOutput(model, name)),
       );
+      all.push(values);
     } catch (error) {
       throw mismatch(model, `golden case ${index} cannot be run: ${(error as Error).message}`, error);
     }
     if (caseAgrees(got, outputs, set.tolerance)) agreed += 1;
   }
-  if (!goldenPasses(agreed, set.cases.length, set.minAgreement))
-    throw mismatch(
-      model,
-      `${agreed} of ${set.cases.length} golden cases agree; ${set.minAgreement * 100} % are needed.`,
-    );
-  return set.cases.length;
+  return { agreed, cases: set.cases.length, minAgreement: set.minAgreement, inputs: all };
+}
+
+/** Too few cases agree. */
+export const goldenMismatch = (
+  model: LoadedModel,
+  { agreed, cases, minAgreement }: Pick<Agreement, "agreed" | "cases" | "minAgreement">,
+): MusterError =>
+  mismatch(model, `${agreed} of ${cases} golden cases agree; ${minAgreement * 100} % are needed.`);
+
+/**
+ * Proves that the model computes what its golden set says, and where it has to.
+ * @returns the number of cases
+ * @throws MusterError `model.golden-mismatch` when too few cases agree or the set does not fit the model,
+ *   `model.placement`
+ */
+export async function proveGolden(model: LoadedModel): Promise<number> {
+  const { agreed, cases, minAgreement, inputs } = await goldenAgreement(model);
+  if (!goldenPasses(agreed, cases, minAgreement))
+    throw goldenMismatch(model, { agreed, cases, minAgreement });
+  await provePlacement(model.deployment, inputs[0]!);
+  return cases;
+}
+
+/**
+ * Inputs of the first cases, with the tolerance within which outputs count as the same.
+ * @throws MusterError `model.golden-mismatch` when the set does not fit the model
+ */
+export async function goldenSamples(
+  model: LoadedModel,
+  cases: number,
+): Promise<{ readonly inputs: readonly (readonly TensorValue[])[]; readonly tolerance: Tolerance }> {
+  const set = await readGolden(model);
+  try {
+    const inputs = set.cases.slice(0, cases).map((each) => decodeInputs(model, each.inputs));
+    return { inputs, tolerance: set.tolerance };
+  } catch (error) {
+    throw mismatch(model, `a golden case cannot be run: ${(error as Error).message}`, error);
+  }
 }
 
 const isShare = (value: unknown): value is number => typeof value === "number" && value >= 0 && value <= 1;
@@ -139,9 +194,21 @@ function decodeInputs(model: LoadedModel, tensors: readonly GoldenTensor[]): Ten
       name: spec.name,
       datatype: spec.datatype,
       shape,
-      data: decodeJsonData(spec.name, spec.datatype, shape, tensor.data),
+      data: dataOf(spec, shape, tensor.data),
     };
   });
+}
+
+/** The protocol has no JSON form of half floats; golden sets hold them as the numbers that they stand for. */
+function dataOf(
+  { name, datatype }: TensorSpec,
+  shape: readonly number[],
+  data: readonly number[],
+): TensorData {
+  if (datatype !== "FP16") return decodeJsonData(name, datatype, shape, data);
+  if (data.length !== elementCount(name, shape))
+    throw new MusterError("inference.invalid", `input '${name}' has ${data.length} values.`);
+  return Uint16Array.from(data, toHalf);
 }
 
 function requireOutput(model: LoadedModel, name: string): string {

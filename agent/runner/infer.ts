@@ -1,11 +1,18 @@
 import type { MusterError } from "@muster/shared/errors";
 import type { DegradeReason, Rung } from "@muster/shared/protocol/serving/cascade";
-import type { Tier } from "@muster/shared/protocol/serving/batching";
+import type { Tier } from "@muster/shared/protocol/serving/tiers";
 import type { ModelDeployment } from "../inference/deployment.ts";
 import type { InferRequest } from "./infer-request.ts";
 import type { LoadedModel } from "./model.ts";
 import type { TensorValue } from "./tensors/datatypes.ts";
 import type { Verdict } from "./verdict.ts";
+
+/** Whether anybody waits for an answer still: what an `AbortSignal` tells, at less cost. */
+export interface Gone {
+  readonly aborted: boolean;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
 
 /** One request to one model, parsed and pre-processed, whichever way it came in. Times are monotonic milliseconds. */
 export interface Call {
@@ -16,7 +23,7 @@ export interface Call {
   /** When the answer is worth nothing any more; infinite for none. */
   readonly deadlineAt: number;
   /** Fires when nobody waits for the answer any more. */
-  readonly signal: AbortSignal;
+  readonly signal: Gone;
 }
 
 /** What lower rung answered, and why not the one above. */
@@ -48,7 +55,8 @@ export interface Inferred {
 /**
  * Answers a call. A request that never met the model is refused by throwing; a model that failed answers with `error`,
  * so that the failure is on record.
- * @throws MusterError `inference.overloaded`, `inference.expired`, `inference.invalid`
+ * @throws MusterError `inference.overloaded`, `inference.expired`, `inference.deferred`, `inference.cancelled`,
+ *   `inference.invalid`
  */
 export type Infer = (call: Call) => Promise<Inferred>;
 

@@ -1,5 +1,5 @@
-import type { Observation, Observer } from "./infer.ts";
 import { emptyTally, type Tally, type TallyEdges } from "../inference/latency.ts";
+import type { Observation, Observer } from "./infer.ts";
 
 /** Sums of what was computed since they were last taken. */
 export class Metrics implements Observer {
@@ -18,7 +18,8 @@ export class Metrics implements Observer {
     this.#cpuUs += cpuUs;
     for (const { ok, top } of verdicts) {
       tally.inferences += 1;
-      if (!ok) tally.failures += 1;
+      // The model has failed even where another answered in its place.
+      if (!ok || degraded?.reason === "failure") tally.failures += 1;
       if (by.fallback) tally.fallbacks += 1;
       if (degraded) tally.degraded += 1;
       add(tally.latency, latencyUs / 1000);

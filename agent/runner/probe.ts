@@ -37,6 +37,6 @@ if (provider === undefined) {
   while (opset > 1 && !(await reads(opset))) opset -= 1;
   console.log(`opset ${opset}`);
 } else {
-  await InferenceSession.create(identityModel(), sessionOptions(provider));
+  await InferenceSession.create(identityModel(), sessionOptions({ provider }));
   console.log(`provider ${provider}`);
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { isMusterError } from "@muster/shared/errors";
 import type { ResultRecord } from "../inference/ports.ts";
 import type { Call, Infer, Inferred, Observer } from "./infer.ts";
 
@@ -10,11 +11,23 @@ interface Results {
   store(records: readonly ResultRecord[]): Promise<void>;
 }
 
-/** Puts what was computed on record before it is answered, and tells the observers. */
+/** A request ended so for want of room or time. */
+const REFUSALS = ["inference.overloaded", "inference.expired", "inference.deferred"] as const;
+
+/**
+ * Puts what was computed on record before it is answered, and tells the observers.
+ * @param refused told of each request that nobody answered for want of room or time
+ */
 export const recorded =
-  (next: Infer, results: Results, observers: readonly Observer[]): Infer =>
+  (next: Infer, results: Results, observers: readonly Observer[], refused: () => void): Infer =>
   async (call) => {
-    const inferred = await next(call);
+    let inferred: Inferred;
+    try {
+      inferred = await next(call);
+    } catch (error) {
+      if (REFUSALS.some((code) => isMusterError(error, code))) refused();
+      throw error;
+    }
     const at = Date.now();
     for (const observer of observers) observer.observe({ call, inferred, at });
     const records = recordsOf(call, inferred, at);

@@ -2,16 +2,23 @@ import { join } from "node:path";
 import { isMusterError } from "@muster/shared/errors";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { RunningComponent } from "@muster/shared/protocol/state";
+import type { ExternalRuntimes } from "../external/runtime.ts";
+import type { Deployment } from "../inference/deployment.ts";
+import { type DeployContext, deploymentOf } from "./deploy.ts";
 import { digestOfFile } from "./durable.ts";
-import { chosenModels, type InstalledRelease, type InstalledReleases } from "./installed.ts";
+import { choiceKey, type InstalledRelease, type InstalledReleases } from "./installed.ts";
 import type { ProbationProgress } from "./journal-state.ts";
-import type { Deployment, InferencePort } from "./ports.ts";
+import type { InferencePort } from "./ports.ts";
 import type { ReleaseDirectories } from "./release-dir.ts";
 
 export interface ActivationPorts {
   inference: InferencePort;
   releases: InstalledReleases;
   directories: ReleaseDirectories;
+  /** Servers of this box that stand for providers. */
+  runtimes: ExternalRuntimes;
+  /** The release to go back to when this one cannot be kept running; null for none. */
+  previousOf: (release: ReleaseRef) => ReleaseRef | null;
   /** Makes damaged artifacts of a release whole again, from the server if need be. */
   repair: (release: InstalledRelease, signal: AbortSignal) => Promise<void>;
 }
@@ -20,6 +27,7 @@ export interface ActivationPorts {
 interface InPlace {
   digest: string;
   configs: RunningComponent[];
+  choices: InstalledRelease["choices"];
   hasModels: boolean;
 }
 
@@ -34,15 +42,24 @@ export class Activation {
     this.#ports = ports;
   }
 
-  /** Loads a release beside the one that serves and has it prove its golden outputs. */
-  async prepare(release: ReleaseRef): Promise<void> {
+  /**
+   * Loads a release beside the one that serves and has it prove its golden outputs.
+   * @param lower what its models fall back to will do: for one that was proven before and has to run now
+   */
+  async prepare(release: ReleaseRef, lower = false): Promise<void> {
     await this.discardAllBut(release.digest);
     if (this.#candidate) return;
     const installed = this.#ports.releases.get(release.digest);
     await this.#ports.directories.materialise(installed);
-    const deployment = this.#deploymentOf(release, installed);
+    const deployment = await this.#deploymentOf(release, installed);
     if (deployment.models.length === 0) return;
-    this.#candidate = { digest: release.digest, prepared: await this.#ports.inference.prepare(deployment) };
+    const prepared = await this.#ports.inference.prepare(deployment, lower);
+    this.#candidate = { digest: release.digest, prepared };
+  }
+
+  /** The candidate that was prepared of this release; undefined for one without models. */
+  candidateOf(release: ReleaseRef): object | undefined {
+    return this.#candidate?.digest === release.digest ? this.#candidate.prepared : undefined;
   }
 
   /** Frees a candidate that is not wanted any more. */
@@ -70,17 +87,17 @@ export class Activation {
     this.#inPlace = release ? await this.#inspect(release) : undefined;
   }
 
-  /** Prepares and serves; a release whose files are damaged is repaired once. */
-  async run(release: ReleaseRef | null, signal: AbortSignal): Promise<void> {
+  /** Prepares and serves; a release whose files are damaged is repaired once. @param lower as for `prepare` */
+  async run(release: ReleaseRef | null, signal: AbortSignal, lower: boolean): Promise<void> {
     if (this.proves(release)) return;
     if (!release) return this.serve(null);
     try {
-      await this.prepare(release);
+      await this.prepare(release, lower);
     } catch (error) {
       if (!isMusterError(error, "artifact.corrupted")) throw error;
       const installed = this.#ports.releases.get(release.digest);
       await this.#ports.repair(installed, signal);
-      await this.prepare(release);
+      await this.prepare(release, lower);
     }
     await this.serve(release);
   }
@@ -95,10 +112,17 @@ export class Activation {
       : state === "idle";
   }
 
-  /** True when it is served or the runner is on its way to it. */
+  /** True when every model of it is the first choice for this device, too: nothing had to fall back. */
+  provesWhole(release: ReleaseRef | null): boolean {
+    const { components } = this.#ports.inference.status();
+    return this.proves(release) && components.every(({ degraded }) => degraded === undefined);
+  }
+
+  /** True when it is served or the inference port will bring that about by itself. */
   isUnderWay(release: ReleaseRef | null): boolean {
-    const { state, release: served } = this.#ports.inference.status();
-    return this.proves(release) || (state === "starting" && served?.digest === release?.digest);
+    const { state, retrying, release: served } = this.#ports.inference.status();
+    const returns = state !== "ready" && retrying && served?.digest === release?.digest;
+    return this.proves(release) || returns;
   }
 
   /**
@@ -112,23 +136,28 @@ export class Activation {
 
   /** Everything that runs: models as the runner reports them, documents as they are on disk. */
   components(): RunningComponent[] {
-    return [...this.#ports.inference.status().components, ...(this.#inPlace?.configs ?? [])];
+    const { components } = this.#ports.inference.status();
+    const choices = this.#inPlace?.choices ?? {};
+    const models = components.map((component) => {
+      const { chosen, report } = choices[choiceKey(component)] ?? {};
+      const isChosen = chosen?.variant === component.variant && chosen?.provider === component.provider;
+      return report && isChosen ? { ...component, choice: report } : component;
+    });
+    return [...models, ...(this.#inPlace?.configs ?? [])];
   }
 
-  #deploymentOf(release: ReleaseRef, installed: InstalledRelease): Deployment {
-    const folder = this.#ports.directories.pathOf(release.digest);
-    const models = chosenModels(installed).map(({ files, ...model }) => ({
-      ...model,
-      digest: files.model.artifact.digest,
-      modelPath: join(folder, files.model.path),
-      goldenPath: join(folder, files.golden.path),
-      referencePath: join(folder, files.reference.path),
-    }));
-    return { release, models };
+  async #deploymentOf(release: ReleaseRef, installed: InstalledRelease): Promise<Deployment> {
+    const { releases, directories, runtimes, previousOf } = this.#ports;
+    const at = (digest: string): DeployContext => ({ folder: directories.pathOf(digest), runtimes });
+    const deployment = deploymentOf(release, installed, at(release.digest));
+    const before = previousOf(release);
+    const kept = before && releases.find(before.digest);
+    if (!before || !kept || !(await directories.holds(kept))) return deployment;
+    return { ...deployment, previous: deploymentOf(before, kept, at(before.digest)) };
   }
 
   async #inspect(release: ReleaseRef): Promise<InPlace> {
-    const { manifest } = this.#ports.releases.get(release.digest);
+    const { manifest, choices } = this.#ports.releases.get(release.digest);
     const folder = this.#ports.directories.pathOf(release.digest);
     const configs: RunningComponent[] = [];
     for (const component of manifest.components)
@@ -140,6 +169,7 @@ export class Activation {
     return {
       digest: release.digest,
       configs,
+      choices,
       hasModels: configs.length < manifest.components.length,
     };
   }

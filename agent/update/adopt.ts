@@ -2,11 +2,18 @@ import { isMusterError } from "@muster/shared/errors";
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
 import { ReleaseManifest } from "@muster/shared/protocol/release";
 import { parseJson } from "@muster/shared/protocol/validate";
-import { chooseVariants, type InstalledReleases } from "./installed.ts";
+import {
+  choiceKey,
+  type InstalledRelease,
+  type InstalledReleases,
+  modelsIn,
+  planRelease,
+} from "./installed.ts";
 import type { Journal } from "./journal.ts";
 import { emptyJournal } from "./journal-state.ts";
 import type { Clock } from "./ports.ts";
 import type { ReleaseDirectories } from "./release-dir.ts";
+import { choiceOf, pickedModel } from "./release-files.ts";
 
 interface AdoptContext {
   journal: Journal;
@@ -28,7 +35,8 @@ export async function adoptRunning(context: AdoptContext): Promise<void> {
   if (!found) return;
   try {
     const manifest = parseJson(ReleaseManifest, found.text, "release.manifest-invalid");
-    const release = chooseVariants({ manifest, text: found.text }, facts());
+    const planned = planRelease({ manifest, text: found.text }, facts());
+    const release = await ofWhatIsThere(planned, directories);
     if (directories.pathOf(release.digest) !== found.folder) return;
     const { name, version, sequence } = manifest;
     const ref = { name, version, sequence, digest: release.digest };
@@ -41,4 +49,23 @@ export async function adoptRunning(context: AdoptContext): Promise<void> {
   } catch (error) {
     if (!isMusterError(error)) throw error;
   }
+}
+
+/** The choice was lost with the database: of the candidates the first that was kept on disk goes on. */
+async function ofWhatIsThere(
+  release: InstalledRelease,
+  directories: ReleaseDirectories,
+): Promise<InstalledRelease> {
+  const choices = { ...release.choices };
+  for (const component of modelsIn(release.manifest)) {
+    const choice = choiceOf(release, component);
+    const there = [];
+    for (const candidate of choice.candidates) {
+      const { model } = pickedModel(component, candidate).files;
+      if (await directories.hasFile(release.digest, model)) there.push(candidate);
+    }
+    const [chosen] = there;
+    if (chosen) choices[choiceKey(component)] = { ...choice, candidates: there, chosen };
+  }
+  return { ...release, choices };
 }

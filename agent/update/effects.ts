@@ -1,20 +1,28 @@
 import { asMusterError, type MusterError } from "@muster/shared/errors";
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
 import type { Activation } from "./activation.ts";
+import { admit } from "./admission.ts";
+import { type ChoosingContext, chooseVariants } from "./choosing.ts";
 import { failureKind } from "./failure-policy.ts";
 import { fetchRelease } from "./fetching.ts";
-import { chooseVariants, type InstalledRelease, type InstalledReleases } from "./installed.ts";
+import {
+  type InstalledRelease,
+  type InstalledReleases,
+  planRelease,
+  stillFits,
+  withoutLosers,
+} from "./installed.ts";
 import type { Journal } from "./journal.ts";
 import type { Attempt } from "./journal-state.ts";
 import { type Effect, effectOf, type JournalEvent } from "./machine.ts";
-import type { Clock, FreeBytes, HttpPort, InferencePort } from "./ports.ts";
+import type { Clock, FreeBytes, HttpPort, InferencePort, LogPort, OutboxPort, ShadowPort } from "./ports.ts";
 import type { ReleaseDirectories } from "./release-dir.ts";
 import type { UpdateSettings } from "./settings.ts";
 import type { ArtifactStore } from "./store.ts";
 import type { TrustStore } from "./trust-store.ts";
 import { watchProbation } from "./watch.ts";
 
-export interface EffectContext {
+export interface EffectContext extends ChoosingContext {
   journal: Journal;
   activation: Activation;
   trust: TrustStore;
@@ -22,6 +30,9 @@ export interface EffectContext {
   directories: ReleaseDirectories;
   store: ArtifactStore;
   inference: InferencePort;
+  shadow: ShadowPort;
+  outbox: OutboxPort;
+  log: LogPort;
   http: HttpPort;
   facts: () => HardwareFacts;
   freeBytes: FreeBytes;
@@ -72,7 +83,7 @@ const EFFECTS: Record<Effect, Perform> = {
   resolve,
   fetch,
   stage,
-  admit: async () => ({ event: { type: "admitted" } }),
+  admit,
   activate,
   watch,
   restore,
@@ -88,7 +99,10 @@ async function resolve(
 ): Promise<Outcome | undefined> {
   if (!order.release) return undefined;
   const trusted = await trust.trustedManifest(order.release, signal);
-  const release = chooseVariants(trusted, facts());
+  const planned = planRelease(trusted, facts());
+  const known = releases.find(planned.digest);
+  // What was chosen here before still holds, and may be what runs.
+  const release = known && stillFits(known, facts()) ? known : planned;
   return { event: { type: "resolved" }, also: () => releases.store(release, clock.now()) };
 }
 
@@ -97,9 +111,15 @@ async function fetch(context: EffectContext, attempt: Attempt, signal: AbortSign
   return { event: { type: "fetched" } };
 }
 
-async function stage({ activation }: EffectContext, { order }: Attempt): Promise<Outcome | undefined> {
+async function stage(
+  context: EffectContext,
+  { order }: Attempt,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
   if (!order.release) return undefined;
-  await activation.prepare(order.release);
+  await chooseVariants(context, order.release, signal);
+  if (signal.aborted) return undefined;
+  await context.activation.prepare(order.release);
   return { event: { type: "staged" } };
 }
 
@@ -123,21 +143,23 @@ async function watch(
 ): Promise<Outcome | undefined> {
   const { activation, clock, inference, journal, settings } = context;
   const { release } = attempt.order;
-  if (!activation.isUnderWay(release)) await activation.run(release, signal);
+  if (!activation.isUnderWay(release)) await activation.run(release, signal, false);
   const { manifest } = installedOf(context, attempt);
   const hasModels = manifest.components.some(({ type }) => type === "model");
   const event = await watchProbation({
     rule: hasModels ? manifest.probation : { ...manifest.probation, minInferences: 0 },
     before: activation.probationBase(attempt.progress),
     observed: () => inference.observed(),
-    isProven: () => activation.proves(release),
+    isProven: () => activation.provesWhole(release),
     store: (progress, stableMs) => journal.note({ type: "sampled", progress, stableMs }),
     clock,
     sampleMs: settings.probationSampleMs,
     storeMs: settings.probationStoreMs,
     signal,
   });
-  return event && { event };
+  const { releases } = context;
+  const keepNeeded = () => releases.store(withoutLosers(installedOf(context, attempt)), clock.now());
+  return event && { event, ...(event.type === "passed" && { also: keepNeeded }) };
 }
 
 async function restore(
@@ -148,6 +170,6 @@ async function restore(
   const { active } = journal.state;
   await activation.discardAllBut(active?.digest);
   await directories.point(active?.digest ?? null);
-  await activation.run(active, signal);
+  await activation.run(active, signal, true);
   return { event: { type: "restored" } };
 }

@@ -1,10 +1,14 @@
 import { isMusterError } from "@muster/shared/errors";
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
+import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { ReportedState } from "@muster/shared/protocol/state";
 import type { Directive } from "@muster/shared/trust/directive";
+import type { TrustedKeys } from "@muster/shared/trust/signed-document";
 import type { Database } from "better-sqlite3";
+import type { Measure } from "../choice/measure-once.ts";
 import { type Acceptance, acceptDirective } from "../desired/accept.ts";
 import { DesiredStore } from "../desired/store.ts";
+import type { ExternalRuntimes } from "../external/runtime.ts";
 import { asStorageError } from "../storage/errors.ts";
 import { Activation } from "./activation.ts";
 import { adoptRunning } from "./adopt.ts";
@@ -15,9 +19,9 @@ import { fetchRelease } from "./fetching.ts";
 import { neededReleases, tidy } from "./housekeeping.ts";
 import { InstalledReleases } from "./installed.ts";
 import { Journal } from "./journal.ts";
-import type { JournalState } from "./journal-state.ts";
+import { type JournalState, sameRelease } from "./journal-state.ts";
 import { EffectLoop } from "./loop.ts";
-import type { Clock, FreeBytes, HttpPort, InferencePort, LogPort, OutboxPort } from "./ports.ts";
+import type { Clock, FreeBytes, HttpPort, InferencePort, LogPort, OutboxPort, ShadowPort } from "./ports.ts";
 import { ReleaseDirectories } from "./release-dir.ts";
 import { defaultUpdateSettings, type UpdateSettings } from "./settings.ts";
 import { ArtifactStore } from "./store.ts";
@@ -32,6 +36,12 @@ export interface UpdatePorts {
   outbox: OutboxPort;
   http: HttpPort;
   inference: InferencePort;
+  /** Measures a variant on this box. */
+  measure: Measure;
+  /** Servers of this box that stand for providers, by their names. */
+  runtimes: ExternalRuntimes;
+  /** Watches a candidate beside what is live, where a directive asks for it. */
+  shadow: ShadowPort;
   /** What the box has now. */
   facts: () => HardwareFacts;
   log: LogPort;
@@ -71,7 +81,6 @@ export class UpdateEngine {
     this.#loop = new EffectLoop({
       ...this.#context,
       random: ports.random,
-      log: ports.log,
       tell: (failure) => this.#tell(failure),
     });
   }
@@ -113,6 +122,18 @@ export class UpdateEngine {
     return result.finally(() => {
       this.#waiting -= 1;
     });
+  }
+
+  /**
+   * Keys that may sign documents for this device, by the trust root in force. The root is refreshed, if it was not a
+   * moment ago, when it does not know `keyId`.
+   * @throws MusterError `trust.uninitialized` or `trust.metadata-invalid`
+   */
+  async keysFor(keyId: string): Promise<TrustedKeys> {
+    const { trust } = this.#context;
+    const keys = await trust.directiveKeys();
+    if (Object.hasOwn(keys, keyId)) return keys;
+    return (await this.#refreshKeys()) ? trust.directiveKeys() : keys;
   }
 
   /** Has to be called when the state of the inference port changes. */
@@ -157,8 +178,7 @@ export class UpdateEngine {
       generation: this.#desired.generation(),
       floorOf: (release) => this.#desired.floor(release),
       now: this.#clock.now(),
-      keys: () => this.#context.trust.directiveKeys(),
-      refreshKeys: () => this.#refreshKeys(),
+      keysFor: (keyId) => this.keysFor(keyId),
     });
     try {
       if (acceptance.verdict === "refused") {
@@ -177,12 +197,12 @@ export class UpdateEngine {
   /** The directive is stored in the transaction that makes the journal's first step of it. */
   #accept(directive: Directive, text: string, source: string): void {
     const { journal, activation } = this.#context;
-    const { generation, rollout, release, notAfter } = directive.payload;
+    const { generation, rollout, release, notAfter, shadow } = directive.payload;
     const before = journal.state;
     journal.apply(
       {
         type: "ordered",
-        order: { generation, rollout, release, notAfter },
+        order: { generation, rollout, release, notAfter, shadow },
         healthy: activation.proves(before.active),
       },
       () => this.#desired.accept(directive, text, this.#clock.now()),
@@ -234,7 +254,7 @@ export class UpdateEngine {
   }
 
   #compose(): EffectContext {
-    const { dataDir, database, outbox, log, http, inference, facts } = this.#ports;
+    const { dataDir, database, outbox, log, http, inference, shadow, facts, measure, runtimes } = this.#ports;
     const [clock, settings] = [this.#clock, this.#settings];
     const freeBytes = this.#ports.freeBytes ?? freeBytesOf;
     const journal = new Journal({ database, outbox, clock, log, settings, onStep: () => this.#notify() });
@@ -247,6 +267,8 @@ export class UpdateEngine {
       inference,
       releases,
       directories,
+      runtimes,
+      previousOf: (release) => previousOf(journal.state, release),
       repair: async (release, signal) => {
         await fetchRelease(release, { http, store, settings, freeBytes, makeRoom, signal, onProgress });
         await directories.materialise(release, true);
@@ -254,11 +276,17 @@ export class UpdateEngine {
     });
     const trust = new TrustStore(dataDir, http);
     return {
-      ...{ journal, activation, trust, releases, directories, store, inference, http, facts, freeBytes },
-      ...{ clock, settings, makeRoom, onProgress },
+      ...{ journal, activation, trust, releases, directories, store, inference, shadow, outbox, log },
+      ...{ http, facts, freeBytes },
+      ...{ clock, settings, makeRoom, onProgress, measure, runtimes },
+      tell: (event) => this.#tell(event),
     };
   }
 }
+
+/** The release that was committed before this one. */
+const previousOf = ({ committed, previous }: JournalState, release: ReleaseRef): ReleaseRef | null =>
+  sameRelease(committed, release) ? previous : committed;
 
 /** True when a newer directive leaves what is being done as it is. */
 const goesOn = (before: JournalState, after: JournalState): boolean =>

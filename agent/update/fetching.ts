@@ -1,8 +1,9 @@
 import { isMusterError, MusterError } from "@muster/shared/errors";
 import type { Artifact } from "@muster/shared/protocol/release";
 import { downloadArtifact } from "./download.ts";
-import { filesOf, type InstalledRelease } from "./installed.ts";
+import type { InstalledRelease } from "./installed.ts";
 import type { FreeBytes, HttpPort } from "./ports.ts";
+import { filesOf } from "./release-files.ts";
 import type { UpdateSettings } from "./settings.ts";
 import type { ArtifactStore } from "./store.ts";
 

@@ -1,7 +1,8 @@
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
-import { filesOf, type InstalledReleases } from "./installed.ts";
+import type { InstalledReleases } from "./installed.ts";
 import type { JournalState } from "./journal-state.ts";
 import type { ReleaseDirectories } from "./release-dir.ts";
+import { filesOf } from "./release-files.ts";
 import type { ArtifactStore } from "./store.ts";
 
 export interface HousekeepingContext {
@@ -28,6 +29,7 @@ export async function tidy(
 ): Promise<void> {
   const kept = releases.keepOnly(digests);
   await directories.keepOnly(digests);
+  for (const release of kept) await directories.prune(release);
   await store.collect(
     new Set(kept.flatMap((release) => filesOf(release).map(({ artifact }) => artifact.digest))),
   );

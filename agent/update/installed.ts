@@ -1,17 +1,40 @@
 import { MusterError } from "@muster/shared/errors";
+import { ChoiceReport } from "@muster/shared/protocol/choice";
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
 import { Name } from "@muster/shared/protocol/primitives";
-import { type Artifact, ReleaseManifest } from "@muster/shared/protocol/release";
-import type { Serving } from "@muster/shared/protocol/serving/serving";
+import { type ModelComponent, ReleaseManifest } from "@muster/shared/protocol/release";
 import { parseJson } from "@muster/shared/protocol/validate";
-import { chooseVariant } from "@muster/shared/protocol/variants";
+import { fittingVariants, plannedVariants } from "@muster/shared/protocol/variants";
 import { sha256 } from "@muster/shared/trust/digest";
 import type { Database } from "better-sqlite3";
 import { type Static, Type } from "typebox";
 
-const Choices = Type.Record(Name, Type.Object({ variant: Name, provider: Name }));
+const Pick = Type.Object({
+  variant: Name,
+  provider: Name,
+  /** It stands in for a better provider of its variant. */
+  fallback: Type.Boolean(),
+});
+/** One variant on one provider. */
+export type Pick = Static<typeof Pick>;
 
-/** A release with the variants that were chosen for this device, by component name. */
+const ModelChoice = Type.Object({
+  /** What is measured, in the release's order; after the commit what is kept. */
+  candidates: Type.Array(Pick),
+  /** Until it was measured, the first candidate. */
+  chosen: Pick,
+  /** Variants that the cascade asks for. */
+  cascade: Type.Array(Pick),
+  /** What stands in for the chosen one when it keeps crashing, best first. */
+  ladder: Type.Array(Pick),
+  report: Type.Optional(ChoiceReport),
+});
+export type ModelChoice = Static<typeof ModelChoice>;
+
+/** By `name@version` of the model. */
+const Choices = Type.Record(Type.String(), ModelChoice);
+
+/** A release with what this device runs of it. */
 export interface InstalledRelease {
   digest: string;
   /** The manifest as it was signed. */
@@ -20,76 +43,59 @@ export interface InstalledRelease {
   choices: Static<typeof Choices>;
 }
 
-/** @throws MusterError `release.no-variant` */
-export function chooseVariants(
+export const choiceKey = ({ name, version }: { name: string; version: string }): string =>
+  `${name}@${version}`;
+
+export const modelsIn = (manifest: ReleaseManifest): ModelComponent[] =>
+  manifest.components.filter((component) => component.type === "model");
+
+/**
+ * What this device is to fetch of a release; nothing is measured yet.
+ * @throws MusterError `release.no-variant`
+ */
+export function planRelease(
   { manifest, text }: { manifest: ReleaseManifest; text: string },
   facts: HardwareFacts,
 ): InstalledRelease {
-  const choices: InstalledRelease["choices"] = {};
-  for (const component of manifest.components) {
-    if (component.type !== "model") continue;
-    const { variant, provider } = chooseVariant(component, facts);
-    choices[component.name] = { variant: variant.id, provider };
-  }
-  return { digest: sha256(text), text, manifest, choices };
+  const choices = modelsIn(manifest).map((component) => [choiceKey(component), planModel(component, facts)]);
+  return { digest: sha256(text), text, manifest, choices: Object.fromEntries(choices) };
 }
 
-/** A file of a release: where it lies below the release folder, and how it is checked. */
-export interface ReleaseFile {
-  path: string;
-  artifact: Artifact;
-  kind: "model" | "golden" | "reference" | "config";
-}
-
-export interface ChosenModel {
-  name: string;
-  version: string;
-  variant: string;
-  provider: string;
-  fallback: boolean;
-  labels?: string[];
-  serving?: Serving;
-  files: { model: ReleaseFile; golden: ReleaseFile; reference: ReleaseFile };
-}
-
-/** The models of a release in the variants chosen for this device. */
-export function chosenModels({ manifest, choices }: InstalledRelease): ChosenModel[] {
-  return manifest.components.flatMap((component) => {
-    if (component.type !== "model") return [];
-    const choice = choices[component.name];
-    const variant = component.variants.find(({ id }) => id === choice?.variant);
-    if (!choice || !variant)
-      throw new MusterError("internal.unexpected", `No variant of ${component.name} was chosen.`);
-    const { name, version, labels, serving } = component;
-    const folder = `models/${name}/${variant.id}`;
-    return [
-      {
-        name,
-        version,
-        variant: variant.id,
-        provider: choice.provider,
-        fallback: choice.provider !== variant.requires.providers[0],
-        ...(labels && { labels }),
-        ...(serving && { serving }),
-        files: {
-          model: { path: `${folder}/model.onnx`, artifact: variant.model, kind: "model" },
-          golden: { path: `${folder}/golden.json`, artifact: variant.golden, kind: "golden" },
-          reference: { path: `${folder}/reference.json`, artifact: variant.reference, kind: "reference" },
-        },
-      },
-    ];
-  });
-}
-
-/** Every file that this device needs of the release. */
-export function filesOf(release: InstalledRelease): ReleaseFile[] {
-  const models = chosenModels(release).flatMap(({ files }) => Object.values(files));
-  const configs = release.manifest.components.flatMap((component): ReleaseFile[] =>
-    component.type === "config"
-      ? [{ path: `config/${component.name}.json`, artifact: component.document, kind: "config" }]
-      : [],
+function planModel(component: ModelComponent, facts: HardwareFacts): ModelChoice {
+  const { candidates, cascade } = plannedVariants(component, facts);
+  const picked = candidates.map((candidate) => pick(candidate, facts));
+  const [chosen] = picked as [Pick];
+  const others = fittingVariants(component, facts).fitting.filter(
+    ({ variant }) => variant.id === chosen.variant,
   );
-  return [...models, ...configs];
+  const ladder = others
+    .filter(({ provider }) => provider !== chosen.provider)
+    .map(({ provider }) => ({ variant: chosen.variant, provider, fallback: true }));
+  return { candidates: picked, chosen, cascade: cascade.map((rung) => pick(rung, facts)), ladder };
+}
+
+function pick(
+  { variant, provider }: ReturnType<typeof plannedVariants>["candidates"][number],
+  facts: HardwareFacts,
+): Pick {
+  const [best] = variant.requires.providers;
+  const fallback = provider !== best && !facts.providers.includes(best ?? "");
+  return { variant: variant.id, provider, fallback };
+}
+
+/** True when the device still has every provider that was chosen. */
+export const stillFits = ({ choices }: InstalledRelease, facts: HardwareFacts): boolean =>
+  Object.values(choices).every(({ chosen }) => facts.providers.includes(chosen.provider));
+
+/**
+ * The release after its commit: what was measured and lost is let go, but for what the supervisor may yet need.
+ */
+export function withoutLosers(release: InstalledRelease): InstalledRelease {
+  const choices = Object.entries(release.choices).map(([key, choice]) => [
+    key,
+    { ...choice, candidates: [choice.chosen, ...choice.ladder] },
+  ]);
+  return { ...release, choices: Object.fromEntries(choices) };
 }
 
 /** Releases that the device holds or is about to fetch, in the database. */
@@ -109,20 +115,28 @@ export class InstalledReleases {
       .run(release.digest, release.text, JSON.stringify(release.choices), now);
   }
 
-  /** @throws MusterError `internal.unexpected` when it was never stored */
-  get(digest: string): InstalledRelease {
+  /** Undefined when it was never stored. */
+  find(digest: string): InstalledRelease | undefined {
     const row = this.#database
       .prepare<[string], { manifest: string; choices: string }>(
         "SELECT manifest, choices FROM update_releases WHERE digest = ?",
       )
       .get(digest);
-    if (!row) throw new MusterError("internal.unexpected", `The release ${digest} is not known here.`);
-    return {
-      digest,
-      text: row.manifest,
-      manifest: parseJson(ReleaseManifest, row.manifest, "release.manifest-invalid"),
-      choices: parseJson(Choices, row.choices, "storage.broken"),
-    };
+    return (
+      row && {
+        digest,
+        text: row.manifest,
+        manifest: parseJson(ReleaseManifest, row.manifest, "release.manifest-invalid"),
+        choices: parseJson(Choices, row.choices, "storage.broken"),
+      }
+    );
+  }
+
+  /** @throws MusterError `internal.unexpected` when it was never stored */
+  get(digest: string): InstalledRelease {
+    const found = this.find(digest);
+    if (!found) throw new MusterError("internal.unexpected", `The release ${digest} is not known here.`);
+    return found;
   }
 
   /** Forgets all releases but those named. @returns those that are left */

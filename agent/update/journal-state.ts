@@ -1,4 +1,5 @@
 import { Count, Failure, Id, Millis, Nullable, ReleaseRef } from "@muster/shared/protocol/primitives";
+import { ShadowRule } from "@muster/shared/protocol/shadow-rule";
 import { UpdateResult } from "@muster/shared/protocol/state";
 import { type Static, Type } from "typebox";
 
@@ -9,6 +10,8 @@ const Order = Type.Object({
   release: Nullable(ReleaseRef),
   /** The update must be activated by then, milliseconds since the epoch. */
   notAfter: Millis,
+  /** How it has to run beside what is live before it may serve; null for not at all. */
+  shadow: Nullable(ShadowRule),
 });
 export type Order = Static<typeof Order>;
 

@@ -3,12 +3,10 @@ import { fullJitter } from "../backoff.ts";
 import { type EffectContext, type Outcome, perform } from "./effects.ts";
 import { neededReleases, tidy } from "./housekeeping.ts";
 import { type Effect, effectOf } from "./machine.ts";
-import type { LogPort } from "./ports.ts";
 import { backoffOf } from "./settings.ts";
 
 export interface LoopContext extends EffectContext {
   random: () => number;
-  log: LogPort;
   /** Tells the control plane about something that is no step of an update. */
   tell: (failure: { code: string; message: string }) => void;
 }
@@ -130,7 +128,7 @@ export class EffectLoop {
     const { active } = journal.state;
     if (activation.isUnderWay(active) || clock.monotonic() < this.#activeRetryAt) return;
     try {
-      await activation.run(active, signal);
+      await activation.run(active, signal, true);
       this.#activeFailures = 0;
       this.#toldActive = "";
     } catch (error) {

@@ -2,29 +2,12 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import type { EventBody, UpdateBody } from "@muster/shared/protocol/messages";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
-import type { Serving } from "@muster/shared/protocol/serving/serving";
+import type { ShadowReport } from "@muster/shared/protocol/shadow-report";
 import type { ReportedState, RunningComponent } from "@muster/shared/protocol/state";
 
-/** One model of a release as this device runs it. Paths are absolute. */
-export interface DeployedModel {
-  name: string;
-  version: string;
-  variant: string;
-  digest: string;
-  provider: string;
-  /** The variant would rather run on another provider, which this device lacks. */
-  fallback: boolean;
-  labels?: string[];
-  modelPath: string;
-  goldenPath: string;
-  referencePath: string;
-  serving?: Serving;
-}
-
-export interface Deployment {
-  release: ReleaseRef;
-  models: DeployedModel[];
-}
+import type { Deployment } from "../inference/deployment.ts";
+import type { ShadowOrder, ShadowRun } from "../inference/shadow.ts";
+import type { ShadowEnd, ShadowTask } from "../shadow/shadowing.ts";
 
 /** What the runner saw since the last `serve`. `inferences` counts failed ones too. */
 export interface Observed {
@@ -37,17 +20,26 @@ export interface Observed {
 
 export interface InferencePort {
   /** Loads and proves a release without serving it. @throws MusterError of the families model, runner, artifact */
-  prepare(deployment: Deployment): Promise<object>;
+  prepare(deployment: Deployment, lower: boolean): Promise<object>;
   /** The prepared release takes over the endpoint. */
   serve(prepared: object): Promise<void>;
+  /** The prepared release computes a sample of what is served; it has to be prepared again before it may serve. */
+  shadow(prepared: object, order: ShadowOrder): Promise<ShadowRun>;
   discard(prepared: object): Promise<void>;
   idle(): Promise<void>;
   status(): {
     state: ReportedState["runner"];
     release: ReleaseRef | null;
+    /** What is not ready is started again without anybody's help. */
+    retrying: boolean;
     components: RunningComponent[];
   };
   observed(): Observed;
+}
+
+/** Watches a candidate beside what is live. */
+export interface ShadowPort {
+  run(task: ShadowTask, signal: AbortSignal): Promise<ShadowEnd | undefined>;
 }
 
 export interface HttpPort {
@@ -60,7 +52,8 @@ export interface HttpPort {
 
 export type JournalRecord =
   | { kind: "update"; at: number; body: UpdateBody }
-  | { kind: "event"; at: number; body: EventBody };
+  | { kind: "event"; at: number; body: EventBody }
+  | { kind: "shadow"; at: number; body: ShadowReport };
 
 /** Durable when `append` returns; on the same database, so that it joins the caller's transaction. */
 export interface OutboxPort {

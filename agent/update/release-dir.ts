@@ -5,7 +5,8 @@ import { hexOf } from "@muster/shared/trust/digest";
 import { asStorageError } from "../storage/errors.ts";
 import { sync } from "../storage/files.ts";
 import { digestOfFile, isMissing, moveDurably, pointDurably } from "./durable.ts";
-import { filesOf, type InstalledRelease, type ReleaseFile } from "./installed.ts";
+import type { InstalledRelease } from "./installed.ts";
+import { filesOf, type ReleaseFile } from "./release-files.ts";
 import type { ArtifactStore } from "./store.ts";
 
 const MANIFEST = "manifest.json";
@@ -55,6 +56,16 @@ export class ReleaseDirectories {
     }
   }
 
+  async hasFile(digest: string, { path, artifact }: ReleaseFile): Promise<boolean> {
+    const found = await stat(join(this.pathOf(digest), path)).catch(() => undefined);
+    return found?.size === artifact.size;
+  }
+
+  /** True when every file of the release is in its folder with its size. */
+  holds(release: InstalledRelease): Promise<boolean> {
+    return this.#isWhole(release, false);
+  }
+
   async #isWhole(release: InstalledRelease, thorough: boolean): Promise<boolean> {
     const folder = this.pathOf(release.digest);
     try {
@@ -98,6 +109,14 @@ export class ReleaseDirectories {
       if (!kept.has(name)) await rm(join(this.#releases, name), { recursive: true, force: true });
   }
 
+  /** Removes the variants of a release that are not needed any more. */
+  async prune(release: InstalledRelease): Promise<void> {
+    const folder = this.pathOf(release.digest);
+    const needed = new Set(filesOf(release).map(({ path }) => dirname(path)));
+    for (const variant of await variantFolders(folder))
+      if (!needed.has(variant)) await rm(join(folder, variant), { recursive: true, force: true });
+  }
+
   async #pointed(): Promise<string | undefined> {
     try {
       return await readlink(this.#current);
@@ -115,6 +134,22 @@ export class ReleaseDirectories {
     await copyFile(source, path);
     await sync(path);
   }
+}
+
+/** The folders `models/<name>/<version>/<variant>` of a release; none when it is not there. */
+async function variantFolders(folder: string): Promise<string[]> {
+  let found = ["models"];
+  for (let depth = 0; depth < 3; depth++) {
+    const below = found.map(async (path) => {
+      const names = await readdir(join(folder, path)).catch((error) => {
+        if (isMissing(error)) return [];
+        throw asStorageError(error);
+      });
+      return names.map((name) => join(path, name));
+    });
+    found = (await Promise.all(below)).flat();
+  }
+  return found;
 }
 
 /** Every folder above a file, the innermost first. */

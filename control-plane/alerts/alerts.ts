@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { asMusterError, MusterError } from "@muster/shared/errors";
 import type { Logger } from "pino";
+import { newId } from "../ids.ts";
 import type { Stores } from "../storage/database.ts";
 import type { Alert, Muting } from "./alert.ts";
 import { AlertBook, type HistoryQuery } from "./alert-book.ts";
@@ -69,8 +69,8 @@ export class Alerts {
     this.#receivers = books.receivers;
     this.#book = books.alerts;
     this.#queue = books.queue;
-    this.#evaluator = new Evaluator({ ...books, source, clock, newId });
-    this.#courier = new Courier({ ...books, clock, random, newId, log });
+    this.#evaluator = new Evaluator({ ...books, source, clock, newId: () => newId("alert") });
+    this.#courier = new Courier({ ...books, clock, random, newId: () => newId("delivery"), log });
     this.#tidiedAt = clock();
   }
 
@@ -87,7 +87,7 @@ export class Alerts {
       silences: await SilenceBook.load(stores.control, clock),
       receivers: await ReceiverBook.load(stores.control, clock),
       alerts,
-      queue: await NotificationQueue.load(stores, newId),
+      queue: await NotificationQueue.load(stores, () => newId("delivery")),
     });
   }
 
@@ -194,5 +194,3 @@ export class Alerts {
     await this.silences.tidy();
   }
 }
-
-const newId = (): string => randomBytes(12).toString("base64url");

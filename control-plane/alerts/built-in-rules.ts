@@ -80,6 +80,25 @@ const RULES: Readonly<Record<string, AlertRuleInput>> = {
     remedy:
       "Look at the runner in `muster device show`; restart it, or send a release that is known to work.",
   },
+  "model-drift-site": {
+    signal: "driftingModels",
+    above: 0,
+    groupBy: "site",
+    minDevices: 3,
+    minPercent: 30,
+    keepFiringSeconds: HOUR,
+    mutes: ["model-drift"],
+    summary: "What models see has changed on {breaching} of {members} devices of {subject}: {examples}.",
+    remedy:
+      "Something that the devices share has changed: light, material, a line, a season. Look at `muster drift --site`, and train on what they see now.",
+  },
+  "model-drift": {
+    signal: "driftingModels",
+    above: 0,
+    keepFiringSeconds: HOUR,
+    summary: "{value} of {subject} see or say something else than their reference.",
+    remedy: "Look at `muster drift --device`; check the sensor first, then the model.",
+  },
   "disk-low": {
     signal: "freeDiskMiB",
     below: 512,
@@ -103,6 +122,33 @@ const RULES: Readonly<Record<string, AlertRuleInput>> = {
     keepFiringSeconds: 15 * MINUTE,
     summary: "{subject} is {value} hot.",
     remedy: "Check fan, dust and surroundings: the processor slows down before it switches off.",
+  },
+  overheated: {
+    signal: "heatLevel",
+    above: 1,
+    forSeconds: 10 * MINUTE,
+    keepFiringSeconds: 15 * MINUTE,
+    summary: "{subject} holds back inference for heat.",
+    remedy:
+      "Check fan, dust and surroundings. The box answers with smaller variants meanwhile, and best effort waits.",
+  },
+  "over-power-budget": {
+    signal: "drawLevel",
+    above: 1,
+    forSeconds: 30 * MINUTE,
+    keepFiringSeconds: 15 * MINUTE,
+    summary: "{subject} holds back inference for its power budget or battery.",
+    remedy:
+      "Look at `muster health device`: raise the budget in box.json, mend its supply, or give it less to do.",
+  },
+  "degraded-answers": {
+    signal: "degradedPercent",
+    above: 20,
+    forSeconds: 15 * MINUTE,
+    keepFiringSeconds: 15 * MINUTE,
+    summary: "{value} of the answers of {subject} come from a lower rung of the cascade.",
+    remedy:
+      "See heat, power and queue of the device; where it lacks time at all hours, choose a smaller variant.",
   },
   "clock-skew": {
     signal: "clockSkewSeconds",

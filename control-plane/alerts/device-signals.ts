@@ -1,6 +1,7 @@
+import { POWER_LEVELS } from "@muster/shared/protocol/messages";
 import type { ReportedState } from "@muster/shared/protocol/state";
 import type { Liveness } from "../fleet/liveness.ts";
-import type { DeviceHealth } from "../health/device-health.ts";
+import type { DeviceHealth, Vitals } from "../health/device-health.ts";
 import type { Signals } from "./signals.ts";
 
 /** What is known of one device. Times in milliseconds since the epoch. */
@@ -9,6 +10,8 @@ export interface DeviceKnowledge {
   lastSeenAt: number | null;
   reported: ReportedState | null;
   health: DeviceHealth;
+  /** Models with a drift alarm; undefined where none was watched of late. */
+  driftingModels?: number | undefined;
   certificateExpiresAt: number | null;
   /** Records told as lost within the last hour. */
   lostRecords: number;
@@ -31,6 +34,7 @@ export function deviceSignals(known: DeviceKnowledge, now: number): Signals {
     lostRecords,
   };
   if (lastSeenAt !== null) signals.silentSeconds = Math.max(0, now - lastSeenAt) / 1000;
+  if (known.driftingModels !== undefined) signals.driftingModels = known.driftingModels;
   if (certificateExpiresAt !== null) signals.certificateDaysLeft = (certificateExpiresAt - now) / DAY_MS;
   addHealth(signals, health, now);
   addServing(signals, known);
@@ -50,18 +54,30 @@ function addHealth(
     signals.loadPerCore = vitals.loadPerCore;
     signals.outboxMiB = vitals.outboxBytes / MIB;
     if (vitals.temperatureC !== null) signals.temperatureC = vitals.temperatureC;
+    addPower(signals, vitals);
     if (clockSkewMs !== null) signals.clockSkewSeconds = Math.abs(clockSkewMs) / 1000;
   }
   if (window.heartbeats === 0) return;
-  const { crashes, inferences, failures, fallbacks, p95Ms, syncSucceeded, syncFailed } = window;
+  const { crashes, inferences, failures, fallbacks, degraded, refused, p95Ms } = window;
+  const { syncSucceeded, syncFailed } = window;
   signals.crashes = crashes;
   if (inferences >= LEAST_INFERENCES) {
     signals.errorPercent = (100 * failures) / inferences;
     signals.fallbackPercent = (100 * fallbacks) / inferences;
+    signals.degradedPercent = (100 * degraded) / inferences;
   }
+  const requests = inferences + refused;
+  if (requests >= LEAST_INFERENCES) signals.refusedPercent = (100 * refused) / requests;
   if (p95Ms !== null) signals.latencyP95Ms = p95Ms;
   const attempts = syncSucceeded + syncFailed;
   if (attempts >= LEAST_ATTEMPTS) signals.syncFailedPercent = (100 * syncFailed) / attempts;
+}
+
+function addPower(signals: Signals, { power }: Vitals): void {
+  if (!power) return;
+  signals.heatLevel = POWER_LEVELS.indexOf(power.heat);
+  signals.drawLevel = POWER_LEVELS.indexOf(power.draw);
+  if (power.watts !== null) signals.watts = power.watts;
 }
 
 /** Only a device that is there and not in the middle of a change can have stopped. */

@@ -12,6 +12,8 @@ export interface FleetSignalsParts {
   stores: Pick<Stores, "controlReader">;
   directory: Directory;
   health: { refresh(): Promise<FleetHealth> };
+  /** Models of a device with a drift alarm; undefined where nothing is known. */
+  driftingModels(device: string): number | undefined;
   dataDir: string;
   /** Certificate of the device listeners, PEM. */
   serverCertificate(): string;
@@ -48,7 +50,8 @@ export class FleetSignals implements SignalSource {
   }
 
   *devices(): Iterable<DeviceSubject> {
-    const now = this.#parts.clock();
+    const { clock, driftingModels } = this.#parts;
+    const now = clock();
     for (const { device, health, outlook } of this.#devices) {
       const signals = deviceSignals(
         {
@@ -56,6 +59,7 @@ export class FleetSignals implements SignalSource {
           lastSeenAt: device.lastSeenAt,
           reported: device.reported,
           health,
+          driftingModels: driftingModels(device.id),
           ...outlook,
         },
         now,

@@ -22,7 +22,22 @@ export const SIGNALS = {
     "%",
     "inferences by another than the preferred provider, last 10 minutes; known from 20 inferences on",
   ),
+  degradedPercent: of(
+    "device",
+    "%",
+    "inferences answered by a lower rung of a cascade, last 10 minutes; known from 20 inferences on",
+  ),
+  refusedPercent: of(
+    "device",
+    "%",
+    "requests that were not computed for want of room or time, last 10 minutes; known from 20 requests on",
+  ),
   latencyP95Ms: of("device", "ms", "95th percentile of inference time in the last 10 minutes"),
+  driftingModels: of(
+    "device",
+    "models",
+    "models whose drift alarm holds by the device's own windows; known for 6 h after a window",
+  ),
   servingStopped: of(
     "device",
     "0 or 1",
@@ -31,6 +46,9 @@ export const SIGNALS = {
   freeDiskMiB: of("device", "MiB", "free disk where the agent keeps its data"),
   freeMemoryMiB: of("device", "MiB", "memory that is free for programs"),
   temperatureC: of("device", "°C", "hottest temperature that the machine tells"),
+  heatLevel: of("device", "level", "what the box holds back for heat: 0 normal, 1 warm, 2 hot, 3 critical"),
+  drawLevel: of("device", "level", "what the box holds back for its power budget or battery, as heatLevel"),
+  watts: of("device", "W", "mean draw between two heartbeats"),
   loadPerCore: of("device", "", "load average per core"),
   clockSkewSeconds: of("device", "s", "distance of the device's clock from the control plane's"),
   outboxMiB: of("device", "MiB", "results that wait on the device; its limit is 64 MiB unless set"),

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { MusterError } from "@muster/shared/errors";
 import type { Kysely } from "kysely";
 import { parseSelector } from "../fleet/selector.ts";
+import { newId } from "../ids.ts";
 import type { ControlTables } from "../storage/tables/index.ts";
 import { isInForce, MAX_SILENCES, type Silence, type SilenceInput } from "./silence.ts";
 
@@ -53,7 +53,7 @@ export class SilenceBook {
     if (open.length >= MAX_SILENCES)
       throw new MusterError("request.conflict", `There are ${MAX_SILENCES} silences already: end some.`);
     const silence: Silence = {
-      id: randomBytes(9).toString("base64url"),
+      id: newId("silence"),
       selector: input.selector,
       from,
       until,

@@ -48,7 +48,7 @@ export class Operators {
    * tell people apart by it
    */
   async create(name: string): Promise<{ operator: Operator; token: string }> {
-    const { id, secret } = newSecret();
+    const { id, secret } = newSecret("operator");
     const row: ControlTables["operators"] = {
       id,
       name,

@@ -8,6 +8,9 @@ import { answerProblems } from "./problems.ts";
 import { alertRoutes } from "./routes/alerts.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
 import { deviceRoutes } from "./routes/devices.ts";
+import { driftRoutes } from "./routes/drift.ts";
+import { energyRoutes } from "./routes/energy.ts";
+import { exampleRoutes } from "./routes/examples.ts";
 import { fleetRoutes } from "./routes/fleet.ts";
 import { freezeRoutes } from "./routes/freezes.ts";
 import { groupRoutes } from "./routes/groups.ts";
@@ -16,6 +19,7 @@ import { operatorRoutes } from "./routes/operators.ts";
 import { quarantineRoutes } from "./routes/quarantines.ts";
 import { releaseRoutes } from "./routes/releases.ts";
 import { rolloutRoutes } from "./routes/rollouts.ts";
+import { shadowRoutes } from "./routes/shadow.ts";
 import { siteRoutes } from "./routes/sites.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
@@ -64,14 +68,18 @@ export async function createOperatorApi(
       siteRoutes(api, services);
       groupRoutes(api, services);
       healthRoutes(api, services);
+      driftRoutes(api, services);
+      exampleRoutes(api, services);
       tokenRoutes(api, services.tokens);
       trustRoutes(api, services.trust);
       artifactRoutes(api, services.artifacts);
       releaseRoutes(api, services.releases);
       rolloutRoutes(api, services.rollouts, (device) => services.fleet.resolve(device));
+      shadowRoutes(api, services.shadow);
       freezeRoutes(api, services.freezes);
       quarantineRoutes(api, services.quarantines);
       alertRoutes(api, services.alerts);
+      energyRoutes(api, services);
       operatorRoutes(api, services.operators);
     },
     { prefix: "/api/v1" },

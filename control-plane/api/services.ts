@@ -1,7 +1,10 @@
 import type { Kysely } from "kysely";
 import type { Alerts } from "../alerts/alerts.ts";
+import type { DriftReports } from "../drift/drift-reports.ts";
+import type { Energy } from "../energy/energy.ts";
 import type { Enrollment } from "../enrollment/enrollment.ts";
 import type { JoinTokens } from "../enrollment/join-tokens.ts";
+import type { Examples } from "../examples/examples.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Groups } from "../fleet/groups.ts";
 import type { HealthReports } from "../health/reports.ts";
@@ -10,6 +13,7 @@ import type { ReleaseRegistry } from "../releases/registry.ts";
 import type { Freezes } from "../rollouts/freezes.ts";
 import type { Quarantines } from "../rollouts/quarantines.ts";
 import type { RolloutService } from "../rollouts/service.ts";
+import type { ShadowReports } from "../shadow/reports.ts";
 import type { ControlTables } from "../storage/tables/index.ts";
 import type { TrustRepository } from "../trust/repository.ts";
 import type { Operators } from "./operators.ts";
@@ -38,8 +42,12 @@ export interface OperatorServices {
   fleet: Fleet;
   groups: Groups;
   health: HealthReports;
+  drift: DriftReports;
+  examples: Examples;
   rollouts: RolloutService;
+  shadow: ShadowReports;
   alerts: Alerts;
+  energy: Energy;
   freezes: Freezes;
   quarantines: Quarantines;
 }

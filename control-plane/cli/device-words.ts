@@ -1,3 +1,4 @@
+import type { ChoiceReport, Measured } from "@muster/shared/protocol/choice";
 import type { DeviceResource, DeviceSummaryResource, Timeline } from "../api/schemas/fleet.ts";
 import { failureText, releaseName } from "./names.ts";
 import { printable, type Style } from "./terminal.ts";
@@ -34,6 +35,26 @@ export const labelsText = (labels: DeviceResource["labels"]): string =>
     .map(([key, value]) => `${key}=${value}`)
     .join(" ") || "none";
 
+const measuredText = ({ p50Ms, p95Ms, cpuMs, agreement, memoryMiB, placement }: Measured): string =>
+  [
+    `median ${p50Ms} ms`,
+    `p95 ${p95Ms} ms`,
+    `${cpuMs} ms of processor time`,
+    `agreement ${Math.round(agreement * 10_000) / 100} %`,
+    `${memoryMiB} MiB`,
+    ...(placement === null ? [] : [`${Math.round(placement * 100)} % of the nodes on the provider`]),
+  ].join(", ");
+
+/** Why the device runs this variant, and why not the others; a line each. */
+function choiceLines(choice: ChoiceReport | undefined): string[] {
+  if (!choice) return [];
+  const { objective, measured, losers } = choice;
+  return [
+    `by ${objective.prefer}: ${measuredText(measured)}`,
+    ...losers.map(({ variant, provider, reason }) => `not ${variant} on ${provider}: ${printable(reason)}`),
+  ];
+}
+
 /** The device in lines for people; `rollouts` has a line for each rollout that it is in. */
 export function describeDevice(
   device: DeviceResource,
@@ -60,9 +81,23 @@ export function describeDevice(
     ["doing", deviceDoing(device) || "nothing"],
     ...rollouts.map((line, index): [string, string] => [index === 0 ? "rollouts" : "", line]),
     ["runner", reported?.runner ?? "unknown"],
-    ...(reported?.components ?? []).map((component): [string, string] => [
-      component.type,
-      `${component.name} ${component.version}${component.variant ? ` ${component.variant} on ${component.provider}` : ""} ${component.digest.slice(0, 19)}…`,
+    ...(reported?.components ?? []).flatMap((component): [string, string][] => [
+      [
+        component.type,
+        `${component.name} ${component.version}${component.variant ? ` ${component.variant} on ${component.provider}` : ""} ${component.digest.slice(0, 19)}…`,
+      ],
+      ...(component.degraded
+        ? [
+            [
+              "in place of",
+              `its first choice (${component.degraded.step}): ${component.degraded.reason}`,
+            ] as [string, string],
+          ]
+        : []),
+      ...choiceLines(component.choice).map((line, index): [string, string] => [
+        index === 0 ? "chosen" : "",
+        line,
+      ]),
     ]),
     ...(lastResult
       ? [["ended", `${lastResult.outcome} ${ago(lastResult.at, now)}`] as [string, string]]

@@ -1,3 +1,4 @@
+import type { PowerHealth } from "@muster/shared/protocol/messages";
 import type {
   DeviceHealthLine,
   DeviceHealthResource,
@@ -60,7 +61,7 @@ export function figureLines(figures: FiguresResource): string[] {
     `connected ${percent(figures.connectedPercent)} of the time, sync success ${percent(figures.syncSuccessPercent)}`,
     inferences === 0
       ? "no inference"
-      : `${inferences} inferences, ${percent(figures.errorPercent)} failed, ${percent(figures.fallbackPercent)} on a fallback provider${latencyMs ? `, p50 ${millis(latencyMs.p50)}, p95 ${millis(latencyMs.p95)}, p99 ${millis(latencyMs.p99)}` : ""}`,
+      : `${inferences} inferences, ${percent(figures.errorPercent)} failed, ${percent(figures.fallbackPercent)} on a fallback provider, ${percent(figures.degradedPercent)} degraded${latencyMs ? `, p50 ${millis(latencyMs.p50)}, p95 ${millis(latencyMs.p95)}, p99 ${millis(latencyMs.p99)}` : ""}`,
   ];
 }
 
@@ -127,6 +128,9 @@ export function describeHealth(report: HealthResource, width: number | undefined
   ].join("\n");
 }
 
+const powerText = ({ heat, draw, watts, energy }: PowerHealth): string =>
+  `heat ${heat}, draw ${draw}${watts === null ? "" : ` (${watts.toFixed(1)} W)`}, energy ${energy ?? "unknown"}`;
+
 /** The health of one device in lines for people. */
 export function describeDeviceHealth(device: DeviceHealthResource, now: number, paint: Paint): string {
   const { vitals, window, clockSkewMs } = device;
@@ -158,12 +162,13 @@ export function describeDeviceHealth(device: DeviceHealthResource, now: number, 
             "temperature",
             vitals.temperatureC === null ? "no sensor" : `${Math.round(vitals.temperatureC)} °C`,
           ],
+          ...(vitals.power ? [["power", powerText(vitals.power)]] : []),
           ["outbox", mib(vitals.outboxBytes)],
         ] as [string, string][])
       : []),
     [
       "10 minutes",
-      `${window.crashes} crashes, ${window.inferences} inferences, ${window.failures} failed, ${window.fallbacks} on a fallback provider${window.p95Ms === null ? "" : `, p95 ${millis(window.p95Ms)}`}`,
+      `${window.crashes} crashes, ${window.inferences} inferences, ${window.failures} failed, ${window.fallbacks} on a fallback provider, ${window.degraded} degraded, ${window.refused} refused${window.p95Ms === null ? "" : `, p95 ${millis(window.p95Ms)}`}`,
     ],
     ...figureLines(device.day).map((line, index): [string, string] => [index === 0 ? "24 hours" : "", line]),
   ];

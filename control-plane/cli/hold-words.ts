@@ -1,7 +1,7 @@
+import { printWindow } from "@muster/shared/time/weekly-window";
 import type { FreezeResource } from "../api/schemas/freezes.ts";
 import type { DeviceRolloutList, RolloutDeviceList, RolloutResource } from "../api/schemas/rollouts.ts";
 import type { SiteResource } from "../api/schemas/targeting.ts";
-import { printWindow } from "../fleet/maintenance-window.ts";
 import { failureText, releaseName } from "./names.ts";
 import { SITUATION_WORDS } from "./rollout-words.ts";
 import { ago } from "./words.ts";

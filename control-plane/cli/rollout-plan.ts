@@ -43,6 +43,8 @@ export async function readPlan(options: OptionValues, now: number): Promise<Roll
   if (options.release !== undefined) plan.release = readRelease(String(options.release));
   if (options.selector !== undefined) plan.selector = options.selector;
   if (options.wave !== undefined) plan.waves = options.wave;
+  if (options.shadow !== undefined)
+    plan.shadow = { ...(plan.shadow as object | undefined), seconds: seconds(options.shadow) };
   if (options.timeout !== undefined)
     plan.timeouts = { ...(plan.timeouts as object | undefined), total: seconds(options.timeout) };
   if (options.retries !== undefined)

@@ -1,6 +1,6 @@
+import { printWindow } from "@muster/shared/time/weekly-window";
 import type { FreezeResource } from "../api/schemas/freezes.ts";
 import type { SiteResource } from "../api/schemas/targeting.ts";
-import { printWindow } from "../fleet/maintenance-window.ts";
 import { labelsText } from "./device-words.ts";
 import { freezesAt } from "./hold-words.ts";
 import { printable, type Style } from "./terminal.ts";

@@ -6,6 +6,8 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { answerProblems, sendProblem } from "../api/problems.ts";
 import type { Enrollment } from "../enrollment/enrollment.ts";
 import type { ServerIdentity } from "../enrollment/server-identity.ts";
+import { exampleRoute } from "../examples/device-route.ts";
+import type { Examples } from "../examples/examples.ts";
 import type { Presence } from "../fleet/presence.ts";
 import { type DeviceReleaseRoutes, deviceReleaseRoutes } from "../releases/device-routes.ts";
 import { listenError } from "../settings/listen-error.ts";
@@ -13,6 +15,7 @@ import type { Stores } from "../storage/database.ts";
 import { ClientCertificates } from "./client-certificate.ts";
 import { desiredRoute } from "./desired.ts";
 import { openRoutes, renewRoute } from "./enrollment-routes.ts";
+import { policyRoute } from "./policy.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -27,6 +30,7 @@ export interface DeviceApiPorts {
   enrollment: Pick<Enrollment, "enroll" | "renew">;
   presence: Pick<Presence, "statusOf" | "seen">;
   releases: DeviceReleaseRoutes;
+  examples: Pick<Examples, "take">;
   mqttUrl(hostname: string): string;
   now: () => number;
   logger?: FastifyBaseLogger;
@@ -96,7 +100,9 @@ export class DeviceApi {
       });
       renewRoute(known, ports.enrollment);
       desiredRoute(known, ports.stores, (device) => ports.presence.seen(device));
+      policyRoute(known, ports.stores);
       await known.register(deviceReleaseRoutes, ports.releases);
+      await known.register(async (scoped) => exampleRoute(scoped, ports.examples));
     });
     return new DeviceApi(app, certificates, settings);
   }

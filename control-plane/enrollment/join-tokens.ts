@@ -56,7 +56,7 @@ export class JoinTokens {
       throw new MusterError("request.invalid", `A token has 1 to ${MAX_USES} uses, not ${token.uses}.`);
     if (!Number.isInteger(token.expiresAt) || token.expiresAt <= now)
       throw new MusterError("request.invalid", "The end of a token lies in the future.");
-    const { id, secret } = newSecret();
+    const { id, secret } = newSecret("token");
     const row: JoinTokensTable = {
       id,
       secret_hash: hashOfSecret(secret),

@@ -1,5 +1,5 @@
 import type { Labels } from "@muster/shared/protocol/primitives";
-import type { MaintenanceWindow } from "./maintenance-window.ts";
+import type { WeeklyWindow } from "@muster/shared/time/weekly-window";
 
 /** What is stated of a site itself; null and labels not named come from the site above. */
 export interface SiteSettings {
@@ -9,7 +9,7 @@ export interface SiteSettings {
   /** Kilobits a second. */
   uplinkKbps: number | null;
   /** Empty for any time. */
-  windows: MaintenanceWindow[] | null;
+  windows: WeeklyWindow[] | null;
 }
 
 export interface SiteEntry extends SiteSettings {
@@ -24,7 +24,7 @@ export interface EffectiveSite {
   /** Null where nobody stated one: downloads are not limited by it. */
   uplinkKbps: number | null;
   /** Empty for any time. */
-  windows: MaintenanceWindow[];
+  windows: WeeklyWindow[];
 }
 
 const NOTHING: SiteSettings = { labels: {}, timeZone: null, uplinkKbps: null, windows: null };

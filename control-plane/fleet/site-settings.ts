@@ -1,10 +1,10 @@
 import { MusterError } from "@muster/shared/errors";
 import { Labels } from "@muster/shared/protocol/primitives";
 import { validate } from "@muster/shared/protocol/validate";
+import type { WeeklyWindow } from "@muster/shared/time/weekly-window";
 import type { Kysely } from "kysely";
 import type { ControlTables } from "../storage/tables/index.ts";
 import { type ControlTransaction, inTransaction } from "../storage/transaction.ts";
-import type { MaintenanceWindow } from "./maintenance-window.ts";
 import type { SiteSettings } from "./site-book.ts";
 import { siteEntry } from "./targeting-rows.ts";
 
@@ -14,7 +14,7 @@ export interface SiteChange {
   labels?: Record<string, string | null>;
   timeZone?: string | null;
   uplinkKbps?: number | null;
-  windows?: MaintenanceWindow[] | null;
+  windows?: WeeklyWindow[] | null;
 }
 
 const NOTHING: SiteSettings = { labels: {}, timeZone: null, uplinkKbps: null, windows: null };

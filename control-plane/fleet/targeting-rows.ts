@@ -1,8 +1,8 @@
 import type { Labels } from "@muster/shared/protocol/primitives";
+import type { WeeklyWindow } from "@muster/shared/time/weekly-window";
 import type { Database, Statement } from "better-sqlite3";
 import type { GroupsTable, SitesTable } from "../storage/tables/targeting.ts";
 import type { Group } from "./group-book.ts";
-import type { MaintenanceWindow } from "./maintenance-window.ts";
 import type { SiteEntry } from "./site-book.ts";
 
 /** Reads sites and groups, when either changed since the last look. */
@@ -34,7 +34,7 @@ export const siteEntry = (row: SitesTable): SiteEntry => ({
   labels: JSON.parse(row.labels) as Labels,
   timeZone: row.time_zone,
   uplinkKbps: row.uplink_kbps,
-  windows: row.windows === null ? null : (JSON.parse(row.windows) as MaintenanceWindow[]),
+  windows: row.windows === null ? null : (JSON.parse(row.windows) as WeeklyWindow[]),
 });
 
 const groupOf = (row: GroupsTable): Group => ({

@@ -32,7 +32,7 @@ export class BeatCounter {
     addAgent(whole, beat);
     whole[AT.operationalVoidMs] = voided.operationalMs;
     for (const [index, entry] of beat.inference.entries()) {
-      addInference(whole, entry);
+      addInference(whole, entry, beat.health.power?.energy ?? null);
       whole[AT.servingVoidMs]! += voided.servingMs[index]!;
     }
     record.sums.follow(era).add(whole);
@@ -46,7 +46,7 @@ export class BeatCounter {
       const group = this.#releaseGroup(entry);
       if (!group) continue;
       part.fill(0);
-      addInference(part, entry);
+      addInference(part, entry, beat.health.power?.energy ?? null);
       part[AT.servingVoidMs] = voidMs[index]!;
       if (index === beat.inference.length - 1) {
         addAgent(part, beat);

@@ -1,11 +1,9 @@
-import {
-  CONFIDENCE_EDGES,
-  type Heartbeat,
-  type InferenceCounters,
-  LATENCY_EDGES_MS,
-} from "@muster/shared/protocol/messages";
+import type { Heartbeat, InferenceCounters } from "@muster/shared/protocol/messages";
+import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 import type { Histogram } from "@muster/shared/protocol/model-evidence";
 import { AT, addReading, CONFIDENCE_AT, LATENCY_AT, type Sums, VITALS } from "./sums.ts";
+
+export type EnergyBasis = NonNullable<Heartbeat["health"]["power"]>["energy"];
 
 const sameEdges = (a: readonly number[], b: readonly number[]): boolean =>
   a === b || (a.length === b.length && a.every((edge, index) => edge === b[index]));
@@ -28,14 +26,22 @@ function addHistogram(sums: Sums, at: number, ours: readonly number[], { edges, 
   }
 }
 
-/** Adds what one release did. */
-export function addInference(sums: Sums, entry: InferenceCounters): void {
+/** Adds what one release did. @param energy where its energy comes from, as the heartbeat says */
+export function addInference(sums: Sums, entry: InferenceCounters, energy: EnergyBasis): void {
   sums[AT.servingMs]! += entry.servingMs;
   sums[AT.crashes]! += entry.crashes;
   sums[AT.inferences]! += entry.inferences;
   // A share over 100 % would be no measurement, whoever sent it.
   sums[AT.failures]! += Math.min(entry.failures, entry.inferences);
   sums[AT.fallbacks]! += Math.min(entry.fallbacks, entry.inferences);
+  sums[AT.degraded]! += Math.min(entry.degraded, entry.inferences);
+  sums[AT.refused]! += entry.refused;
+  sums[AT.cpuMs]! += entry.cpuMs;
+  if (entry.energyMj !== null) {
+    sums[AT.energyMj]! += entry.energyMj;
+    sums[AT.energyInferences]! += entry.inferences;
+    if (energy === "modelled") sums[AT.modelledMj]! += entry.energyMj;
+  }
   if (entry.shadow) {
     sums[AT.shadowCompared]! += entry.shadow.compared;
     sums[AT.shadowAgreed]! += Math.min(entry.shadow.agreed, entry.shadow.compared);
@@ -52,7 +58,7 @@ export function addAgent(sums: Sums, { agent, health }: Pick<Heartbeat, "agent" 
   sums[AT.syncSucceeded]! += agent.syncSucceeded;
   sums[AT.syncFailed]! += agent.syncFailed;
   for (const [index, { name }] of VITALS.entries()) {
-    const value = health[name];
+    const value = name === "watts" ? (health.power?.watts ?? null) : health[name];
     if (value !== null) addReading(sums, index, value);
   }
 }

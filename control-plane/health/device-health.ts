@@ -14,6 +14,8 @@ export interface HealthWindow {
   inferences: number;
   failures: number;
   fallbacks: number;
+  degraded: number;
+  refused: number;
   /** 95th percentile of inference time, milliseconds; null without an inference. */
   p95Ms: number | null;
 }

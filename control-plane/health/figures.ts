@@ -1,4 +1,4 @@
-import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 import { quantile } from "@muster/shared/stats/histogram";
 import {
   AT,
@@ -38,6 +38,14 @@ export interface Figures {
   inferences: number;
   errorPercent: number | null;
   fallbackPercent: number | null;
+  /** Answered by a lower rung of a cascade. */
+  degradedPercent: number | null;
+  /** Requests that were not computed, of all requests. */
+  refusedPercent: number | null;
+  /** Processor time of one inference, milliseconds. */
+  cpuMsPerInference: number | null;
+  /** Energy of one inference where it is known, joules. */
+  joulesPerInference: number | null;
   latencyMs: { p50: number; p95: number; p99: number } | null;
   /** Score below which a twentieth, and a half, of the inferences lie. */
   confidence: { p5: number; p50: number } | null;
@@ -63,6 +71,10 @@ export function figuresOf(sums: Sums): Figures {
     inferences: at("inferences"),
     errorPercent: share(at("failures"), at("inferences")),
     fallbackPercent: share(at("fallbacks"), at("inferences")),
+    degradedPercent: share(at("degraded"), at("inferences")),
+    refusedPercent: share(at("refused"), at("inferences") + at("refused")),
+    cpuMsPerInference: at("inferences") > 0 ? at("cpuMs") / at("inferences") : null,
+    joulesPerInference: at("energyInferences") > 0 ? at("energyMj") / 1000 / at("energyInferences") : null,
     latencyMs: latency && { p50: latency[0]!, p95: latency[1]!, p99: latency[2]! },
     confidence: confidence && { p5: confidence[0]!, p50: confidence[1]! },
     shadowAgreementPercent: share(at("shadowAgreed"), at("shadowCompared")),

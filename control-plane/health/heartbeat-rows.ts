@@ -1,4 +1,5 @@
-import { CONFIDENCE_EDGES, type InferenceCounters, LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import type { InferenceCounters, PowerHealth } from "@muster/shared/protocol/messages";
+import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 import type { Histogram } from "@muster/shared/protocol/model-evidence";
 import { PROTOCOL_VERSION } from "@muster/shared/protocol/primitives";
 import type { Database, Statement } from "better-sqlite3";
@@ -43,6 +44,7 @@ interface HeartbeatRow {
   temperature_c: number | null;
   runner_restarts: number;
   outbox_bytes: number;
+  power: string | null;
   operational_ms: number;
   connected_ms: number;
   sync_succeeded: number;
@@ -82,6 +84,7 @@ export class HeartbeatRows {
       health.temperatureC,
       health.runnerRestarts,
       health.outboxBytes,
+      health.power ? JSON.stringify(health.power) : null,
       agent.operationalMs,
       agent.connectedMs,
       agent.syncSucceeded,
@@ -193,6 +196,7 @@ export class HeartbeatRows {
           temperatureC: row.temperature_c,
           runnerRestarts: row.runner_restarts,
           outboxBytes: row.outbox_bytes,
+          ...(row.power !== null && { power: JSON.parse(row.power) as PowerHealth }),
         },
         agent: {
           operationalMs: row.operational_ms,

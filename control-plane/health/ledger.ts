@@ -43,6 +43,7 @@ export class HeartbeatLedger implements HeartbeatBook {
   /** The bucket closed last, and the latest bucket and hour that were ever closed. */
   #closed = Number.NEGATIVE_INFINITY;
   #latest = { bucket: Number.NEGATIVE_INFINITY, hour: Number.NEGATIVE_INFINITY };
+  #closedHour = Number.NEGATIVE_INFINITY;
   #era: Era = { number: 0, beganHour: false };
   #closing: Closing | undefined;
   #closingRun: Promise<void> | undefined;
@@ -77,6 +78,11 @@ export class HeartbeatLedger implements HeartbeatBook {
   /** Begin of the bucket that closed last. */
   get lastClosed(): number {
     return this.#closed;
+  }
+
+  /** Begin of the hour that ended last: not the one before the open one where whole hours were slept through. */
+  get lastClosedHour(): number {
+    return this.#closedHour;
   }
 
   /** The bucket closed last is the one just before the open one. */
@@ -169,6 +175,7 @@ export class HeartbeatLedger implements HeartbeatBook {
     };
     this.#closing = { bucket, hour, row: this.#applied, again };
     this.#closed = bucket;
+    this.#closedHour = hour ?? this.#closedHour;
     this.#latest.bucket = Math.max(this.#latest.bucket, bucket);
     this.#latest.hour = Math.max(this.#latest.hour, hour ?? this.#latest.hour);
     this.#open = next;
@@ -253,6 +260,7 @@ export class HeartbeatLedger implements HeartbeatBook {
   /** Reads back what was in memory of closed buckets: the last one, and those of the open hour. */
   #restore(): void {
     const hour = hourOf(this.#open);
+    this.#closedHour = hour - HOUR_MS;
     const scopeOf = (level: "device" | "group", scope: number): Accumulator | undefined => {
       const found = this.scopes.byId(scope);
       if (!found) return undefined;

@@ -39,7 +39,7 @@ export class ScopeSums {
     const sums = noSums();
     const accumulator = this.#accumulator(scope);
     if (!accumulator) return sums;
-    mergeSums(sums, accumulator.closedHour);
+    if (this.#ledger.lastClosedHour === this.recentHoursSince) mergeSums(sums, accumulator.closedHour);
     mergeSums(sums, accumulator.hour);
     mergeSums(sums, accumulator.open);
     return sums;
@@ -88,14 +88,14 @@ export class ScopeSums {
 
   /** A copy of the sums of one bucket or hour; undefined where nothing was counted. */
   #at(scope: Scope, at: number, unit: number): Sums | undefined {
-    const { openBucket, rollups, scopes, lastClosed } = this.#ledger;
+    const { openBucket, rollups, scopes, lastClosed, lastClosedHour } = this.#ledger;
     const accumulator = this.#accumulator(scope);
     const live: Sums[] = [];
     if (accumulator && unit === BUCKET_MS) {
       if (at === openBucket) live.push(accumulator.open);
       else if (at === lastClosed && accumulator.filled.closed) live.push(accumulator.closed);
     } else if (accumulator && at === hourOf(openBucket)) live.push(accumulator.hour, accumulator.open);
-    else if (accumulator && at === hourOf(openBucket) - HOUR_MS && accumulator.filled.closedHour)
+    else if (accumulator && at === lastClosedHour && accumulator.filled.closedHour)
       live.push(accumulator.closedHour);
     if (live.length > 0) {
       const sums = noSums();

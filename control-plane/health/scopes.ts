@@ -45,6 +45,11 @@ export class Scopes {
     return this.#ids.get(`${kind}:${name}`);
   }
 
+  /** Of which anything was ever kept. */
+  *names(kind: ScopeKind): Iterable<string> {
+    for (const scope of this.#names.values()) if (scope.kind === kind) yield scope.name;
+  }
+
   byId(id: number): Scope | undefined {
     return this.#names.get(id);
   }

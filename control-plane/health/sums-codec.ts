@@ -2,7 +2,7 @@ import { MusterError } from "@muster/shared/errors";
 import { noSums, SUMS_LENGTH, type Sums, VITAL_PLACES, VITALS, VITALS_AT } from "./sums.ts";
 
 /** First byte of what is stored: a change of the places in `Sums` needs another one. */
-const FORMAT = 1;
+const FORMAT = 2;
 /** Longest varint of a safe integer, bytes. */
 const MOST_VARINT = 8;
 

@@ -1,4 +1,4 @@
-import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 
 /**
  * Sums of heartbeats as one flat array of numbers, so that they add up over time, devices, sites, classes and
@@ -25,9 +25,17 @@ export const AT = {
   servingVoidMs: 11,
   shadowCompared: 12,
   shadowAgreed: 13,
+  degraded: 14,
+  refused: 15,
+  /** Processor time of inference. */
+  cpuMs: 16,
+  /** Millijoules of inference where they are known, the inferences they are of, and the part that was modelled. */
+  energyMj: 17,
+  energyInferences: 18,
+  modelledMj: 19,
 } as const;
 
-export const LATENCY_AT = 14;
+export const LATENCY_AT = 20;
 export const LATENCY_BINS = LATENCY_EDGES_MS.length + 1;
 export const CONFIDENCE_AT = LATENCY_AT + LATENCY_BINS;
 export const CONFIDENCE_BINS = CONFIDENCE_EDGES.length + 1;
@@ -43,6 +51,7 @@ export const VITALS = [
   { name: "freeDiskMiB", scale: 1 },
   { name: "temperatureC", scale: 10 },
   { name: "outboxBytes", scale: 1 },
+  { name: "watts", scale: 100 },
 ] as const;
 
 /** Places within a vital. */

@@ -15,6 +15,8 @@ const NOTHING_HEARD: HealthWindow = {
   inferences: 0,
   failures: 0,
   fallbacks: 0,
+  degraded: 0,
+  refused: 0,
   p95Ms: null,
 };
 
@@ -44,6 +46,8 @@ export function windowOf(of: Accumulator | undefined, closedIsRecent: boolean): 
     inferences: window[AT.inferences]!,
     failures: window[AT.failures]!,
     fallbacks: window[AT.fallbacks]!,
+    degraded: window[AT.degraded]!,
+    refused: window[AT.refused]!,
     p95Ms: p95Of(window),
   };
 }

@@ -1,12 +1,15 @@
+import { isMusterError } from "@muster/shared/errors";
 import { hardwareClassOf } from "@muster/shared/protocol/hardware";
 import type { OutboxRecord } from "@muster/shared/protocol/messages";
 import { UPDATE_PHASES } from "@muster/shared/protocol/state";
 import type { Database, Statement } from "better-sqlite3";
+import { ShadowWriter } from "../shadow/writer.ts";
 import type { FreshBatch, Note, PendingState } from "./entries.ts";
 
 const json = (value: unknown): string | null =>
   value === null || value === undefined ? null : JSON.stringify(value);
 
+type ShadowRecord = Extract<OutboxRecord, { kind: "shadow" }>;
 type UpdateRecord = Extract<OutboxRecord, { kind: "update" }>;
 
 /** Position of a phase in the journal, as an SQL expression over `column`. */
@@ -22,6 +25,7 @@ export class ControlWriter {
   readonly #birth: Statement;
   readonly #update: Statement;
   readonly #event: Statement;
+  readonly #shadow: ShadowWriter;
 
   constructor(db: Database) {
     this.#state = db.prepare(
@@ -48,6 +52,7 @@ export class ControlWriter {
       `INSERT INTO device_events (id, device, source, code, message, at, received_at)
        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     );
+    this.#shadow = new ShadowWriter(db);
   }
 
   /** Call it inside a transaction. */
@@ -60,6 +65,7 @@ export class ControlWriter {
     for (const { device, outbox, receivedAt, records } of batches)
       for (const record of records) {
         if (record.kind === "update") this.#writeUpdate(device, record);
+        else if (record.kind === "shadow") this.#writeShadow(device, outbox, record, receivedAt);
         else if (record.kind === "event") {
           const { code, message } = record.body;
           const id = `${device}/${outbox}/${record.seq}`;
@@ -84,6 +90,17 @@ export class ControlWriter {
     this.#birth.run(JSON.stringify(hardware), hardwareClassOf(hardware), agentVersion, device);
   }
 
+  /** A report that proves nothing is no reason to refuse the batch: the next ones would wait behind it for ever. */
+  #writeShadow(device: string, outbox: string, { at, body, seq }: ShadowRecord, receivedAt: number): void {
+    try {
+      this.#shadow.write(device, body, receivedAt);
+    } catch (error) {
+      if (!isMusterError(error, "shadow.report-invalid")) throw error;
+      const { code, message } = error;
+      this.#event.run(`${device}/${outbox}/${seq}`, device, "control-plane", code, message, at, receivedAt);
+    }
+  }
+
   #writeUpdate(device: string, { at, body }: UpdateRecord): void {
     this.#update.run({
       device,
@@ -100,4 +117,4 @@ export class ControlWriter {
 
 /** Whether a batch has anything for control.db: most have only results, and each commit there waits for the disk. */
 export const concernsControl = (batch: FreshBatch): boolean =>
-  batch.records.some(({ kind }) => kind === "update" || kind === "event");
+  batch.records.some(({ kind }) => kind === "update" || kind === "event" || kind === "shadow");

@@ -8,6 +8,7 @@ import type { BatchEntry, Entry, PendingState } from "./entries.ts";
 import { EntryQueue } from "./entry-queue.ts";
 import type { HeartbeatBook, HeartbeatObserver } from "./heartbeat-observer.ts";
 import { RateWindow } from "./rate-window.ts";
+import type { RecordObserver } from "./record-observer.ts";
 import { Recorder } from "./recorder.ts";
 
 export interface IngestPorts {
@@ -19,6 +20,8 @@ export interface IngestPorts {
   heartbeats: HeartbeatBook;
   /** Count what heartbeats say. */
   observers?: readonly HeartbeatObserver[];
+  /** Keep records of other kinds than results. */
+  keepers?: readonly RecordObserver[];
   onError(error: MusterError): void;
 }
 
@@ -92,7 +95,7 @@ export class Ingest {
     this.#settings = settings;
     this.#ports = ports;
     this.#now = now;
-    this.#recorder = new Recorder(stores, ports.heartbeats, ports.observers ?? []);
+    this.#recorder = new Recorder(stores, ports.heartbeats, ports.observers ?? [], ports.keepers ?? []);
     this.#queue = new EntryQueue(settings.queueRecords);
     this.#noteRate = new RateWindow(settings.notesPerMinute);
   }

@@ -12,6 +12,7 @@ import {
   withoutRepeats,
 } from "./entries.ts";
 import type { HeartbeatBook, HeartbeatObserver } from "./heartbeat-observer.ts";
+import type { RecordObserver } from "./record-observer.ts";
 import { TelemetryWriter } from "./telemetry-writer.ts";
 
 export interface Recorded {
@@ -28,9 +29,17 @@ export class Recorder {
   readonly #telemetry: TelemetryWriter;
   readonly #heartbeats: HeartbeatBook;
   readonly #observers: readonly HeartbeatObserver[];
+  readonly #keepers: readonly RecordObserver[];
 
-  constructor(stores: Stores, heartbeats: HeartbeatBook, observers: readonly HeartbeatObserver[]) {
+  /** @param keepers keep records of other kinds than results */
+  constructor(
+    stores: Stores,
+    heartbeats: HeartbeatBook,
+    observers: readonly HeartbeatObserver[],
+    keepers: readonly RecordObserver[] = [],
+  ) {
     this.#stores = stores;
+    this.#keepers = keepers;
     this.#heartbeats = heartbeats;
     this.#observers = [heartbeats, ...observers];
     this.#control = new ControlWriter(stores.controlRaw);
@@ -51,15 +60,18 @@ export class Recorder {
       .map((note) => ({ ...note, id: `${note.device}/${randomUUID()}` }));
     const batches = withoutRepeats(sent, (device, outbox) => this.#telemetry.positionOf(device, outbox));
 
+    for (const keeper of this.#keepers) await keeper.prepare(batches);
     const forControl = batches.filter(concernsControl);
     if (states.length > 0 || forControl.length > 0 || notes.length > 0)
       await this.#stores.writeControl(() => this.#control.write(states, forControl, notes));
     if (batches.length > 0 || beats.length > 0)
       await this.#stores.writeTelemetry((db) => {
         this.#telemetry.write(batches);
+        for (const keeper of this.#keepers) keeper.store(db, batches);
         for (const observer of this.#observers) observer.store?.(db, beats);
       });
     for (const observer of this.#observers) observer.stored(beats);
+    for (const keeper of this.#keepers) keeper.stored(batches);
 
     const acks = new Map<string, { device: string; ack: Ack }>();
     for (const { device, outbox, upTo } of batches)

@@ -15,7 +15,7 @@ import { parseJson, validate } from "@muster/shared/protocol/validate";
 import { canonicalJson } from "@muster/shared/trust/canonical-json";
 import { hexOf, sha256 } from "@muster/shared/trust/digest";
 import type { TargetEntry } from "@muster/shared/trust/tuf";
-import { requireDistinct } from "./manifest-rules.ts";
+import { requireSound } from "./manifest-rules.ts";
 
 /** A file to upload. */
 export interface PackagedFile {
@@ -84,8 +84,12 @@ export async function packageRelease(
         golden: await add(golden),
         reference: await add(reference),
       });
-    const labels = component.labels === undefined ? {} : { labels: component.labels };
-    components.push({ type: type as "model", name, version, ...labels, variants });
+    const { labels, serving } = component;
+    components.push({
+      ...{ type: type as "model", name, version, variants },
+      ...(labels && { labels }),
+      ...(serving && { serving }),
+    });
   }
   const manifest = validate(
     ReleaseManifest,
@@ -100,7 +104,7 @@ export async function packageRelease(
     },
     "release.manifest-invalid",
   );
-  requireDistinct(manifest);
+  requireSound(manifest);
   const text = canonicalJson(manifest);
   const target = {
     path: releaseTarget(spec.name, spec.version),

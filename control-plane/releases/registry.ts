@@ -11,7 +11,7 @@ import type { QuarantinesTable, ReleasesTable } from "../storage/tables/releases
 import { type ControlTransaction, inTransaction } from "../storage/transaction.ts";
 import type { TrustRepository } from "../trust/repository.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
-import { requireDistinct } from "./manifest-rules.ts";
+import { requireSound } from "./manifest-rules.ts";
 import { requireEntries } from "./targets-rules.ts";
 import { type ReleaseView, releaseView } from "./views.ts";
 
@@ -55,7 +55,7 @@ export class ReleaseRegistry {
       size: artifacts.reduce((sum, artifact) => sum + artifact.size, 0),
       created_at: clock(),
     };
-    requireDistinct(manifest);
+    requireSound(manifest);
     await this.#requireArtifacts(artifacts);
     await inTransaction(db, async (tx) => {
       await requireNew(tx, manifest);

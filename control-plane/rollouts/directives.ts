@@ -1,5 +1,6 @@
 import { MusterError } from "@muster/shared/errors";
 import { PROTOCOL_VERSION, type ReleaseRef } from "@muster/shared/protocol/primitives";
+import type { ShadowRule } from "@muster/shared/protocol/shadow-rule";
 import { signDirective } from "@muster/shared/trust/directive";
 import type { SigningKey } from "@muster/shared/trust/ed25519";
 import type { Database, Statement } from "better-sqlite3";
@@ -34,7 +35,7 @@ export class Directives {
   issue(
     db: Database,
     device: string,
-    desired: { release: ReleaseRef | null; rollout: string | null },
+    desired: { release: ReleaseRef | null; rollout: string | null; shadow: ShadowRule | null },
   ): IssuedDirective {
     const { generation: current, store } = this.#statements(db);
     const former = current.get(device) as number | undefined;
@@ -51,6 +52,7 @@ export class Directives {
         rollout: desired.rollout,
         release: desired.release,
         floor: 0,
+        shadow: desired.shadow,
       },
       this.#key,
     );

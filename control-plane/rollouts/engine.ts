@@ -244,8 +244,8 @@ export class Engine {
     const { directives } = this.#settings;
     const writer = this.#write(db);
     const generations = new Map<string, IssuedDirective>();
-    for (const { device, release } of decision.instructions)
-      generations.set(device, directives.issue(db, device, { release, rollout: rollout.id }));
+    for (const { device, release, shadow } of decision.instructions)
+      generations.set(device, directives.issue(db, device, { release, rollout: rollout.id, shadow }));
     const devices = decision.changed.length > 0 ? [...decision.devices] : rollout.devices;
     for (const place of decision.changed) {
       const record = decision.devices[place];

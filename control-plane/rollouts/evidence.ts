@@ -32,7 +32,7 @@ export const isLeftUnbegun = (record: DeviceRecord, facts: () => DeviceFacts): b
 
 /** True where time alone moves the device on, though nothing was heard of it. */
 export const isOverdue = ({ plan }: Rollout, record: DeviceRecord, now: number): boolean =>
-  record.status === "told" && timeoutOf(record, plan.timeouts, now) !== undefined;
+  record.status === "told" && timeoutOf(record, plan, now) !== undefined;
 
 /**
  * A device record as the facts of this moment have it. The same facts give the same record however often and in
@@ -88,7 +88,7 @@ function appraiseTold(rollout: Rollout, record: DeviceRecord, facts: DeviceFacts
 
   const { update } = reported ?? {};
   const seen = update && update.generation >= told ? inPhase(record, update.phase, now) : record;
-  const timeout = timeoutOf(seen, plan.timeouts, now);
+  const timeout = timeoutOf(seen, plan, now);
   return timeout ? fail("timed-out", timeout) : seen;
 }
 
@@ -121,7 +121,11 @@ function appraiseReturn(rollout: Rollout, record: DeviceRecord, facts: DeviceFac
 }
 
 /** Failures of the circumstances: a box without traffic or room says nothing about the release. */
-const BLAMELESS: ReadonlySet<string> = new Set<ErrorCode>(["probation.no-traffic", "storage.full"]);
+const BLAMELESS: ReadonlySet<string> = new Set<ErrorCode>([
+  "probation.no-traffic",
+  "shadow.no-memory",
+  "storage.full",
+]);
 
 /** True for a failure that speaks against the release on this hardware class. */
 export const incriminates = ({ status, failure }: DeviceRecord): boolean =>

@@ -1,9 +1,9 @@
-import { randomBytes } from "node:crypto";
 import { MusterError } from "@muster/shared/errors";
 import { Millis, SitePath } from "@muster/shared/protocol/primitives";
 import { validate } from "@muster/shared/protocol/validate";
 import type { Kysely } from "kysely";
 import { type Static, Type } from "typebox";
+import { newId } from "../ids.ts";
 import type { FreezesTable } from "../storage/tables/freezes.ts";
 import type { ControlTables } from "../storage/tables/index.ts";
 import { inTransaction } from "../storage/transaction.ts";
@@ -55,7 +55,7 @@ export class Freezes {
     const now = this.#now();
     const { site = null, from = now, to, reason } = validate(NewFreeze, wanted, "freeze.invalid");
     const row: FreezesTable = {
-      id: randomBytes(9).toString("base64url"),
+      id: newId("freeze"),
       site,
       reason: reason.trim(),
       from_at: Math.max(from, now),

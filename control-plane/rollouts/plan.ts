@@ -1,8 +1,9 @@
 import { MusterError } from "@muster/shared/errors";
 import { Millis, Name, Version } from "@muster/shared/protocol/primitives";
+import { ShadowRule } from "@muster/shared/protocol/shadow-rule";
 import { validate } from "@muster/shared/protocol/validate";
+import { WeeklyWindow } from "@muster/shared/time/weekly-window";
 import { type Static, Type } from "typebox";
-import { MaintenanceWindow } from "../fleet/maintenance-window.ts";
 import { parseSelector } from "../fleet/selector.ts";
 import { completeGate, type GatePlan, GatePlanInput } from "./gate/plan.ts";
 
@@ -118,6 +119,25 @@ const DEFAULTS = {
 
 const literal = <const T extends string[]>(...values: readonly [...T]) => Type.Enum(values);
 
+/**
+ * Has devices run the release beside their live one first, on a sample of their real traffic, and lets it serve only
+ * where both agree. See `ShadowRule` for the numbers; `waves` says whether the first wave does that or every one.
+ */
+export const ShadowPlan = Type.Object(
+  { ...ShadowRule.properties, waves: Type.Enum(["first", "all"]) },
+  closed,
+);
+export type ShadowPlan = Static<typeof ShadowPlan>;
+
+const SHADOW_DEFAULTS: ShadowPlan = {
+  seconds: 600,
+  samplePercent: 10,
+  cpuPercent: 25,
+  minCompared: 200,
+  minAgreementPercent: 95,
+  waves: "first",
+};
+
 /** What an operator writes: everything but the release has a default. */
 export const RolloutPlanInput = Type.Object(
   {
@@ -141,7 +161,7 @@ export const RolloutPlanInput = Type.Object(
       Type.Union([
         Type.Literal("site"),
         Type.Literal("any"),
-        Type.Array(MaintenanceWindow, { minItems: 1, maxItems: 16 }),
+        Type.Array(WeeklyWindow, { minItems: 1, maxItems: 16 }),
       ]),
     ),
     /** Nothing is told before. */
@@ -153,6 +173,8 @@ export const RolloutPlanInput = Type.Object(
     /** Of two rollouts that want a device the higher one gets it; of equal ones the earlier one. */
     priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000 })),
     gate: Type.Optional(GatePlanInput),
+    /** The release runs beside the live one first; absent for no such time. */
+    shadow: Type.Optional(Type.Partial(ShadowPlan, closed)),
     timeouts: Type.Optional(Type.Partial(Timeouts, closed)),
     retries: Type.Optional(Type.Partial(Retries, closed)),
     /** What a violated gate does. */
@@ -177,12 +199,14 @@ export interface RolloutPlan {
   maxInFlight: number | null;
   blastRadius: BlastRadius & { regionDepth: number };
   uplinkSharePercent: number;
-  windows: "site" | "any" | MaintenanceWindow[];
+  windows: "site" | "any" | WeeklyWindow[];
   startAt: number | null;
   deadlineSeconds: number | null;
   approvals: number;
   priority: number;
   gate: GatePlan;
+  /** Null for no shadow. */
+  shadow: ShadowPlan | null;
   timeouts: Timeouts;
   retries: Retries;
   onFailure: "revert" | "pause";
@@ -215,6 +239,7 @@ export function completePlan(input: unknown): RolloutPlan {
     approvals: given.approvals ?? 0,
     priority: given.priority ?? DEFAULTS.priority,
     gate: completeGate(given.gate),
+    shadow: given.shadow ? { ...SHADOW_DEFAULTS, ...given.shadow } : null,
     timeouts: { ...DEFAULTS.timeouts, ...given.timeouts },
     retries: { ...DEFAULTS.retries, ...given.retries },
     onFailure: given.onFailure ?? DEFAULTS.onFailure,

@@ -2,7 +2,7 @@ import { isMusterError, MusterError } from "@muster/shared/errors";
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { ReleaseManifest } from "@muster/shared/protocol/release";
-import { chooseVariant } from "@muster/shared/protocol/variants";
+import { plannedVariants } from "@muster/shared/protocol/variants";
 import type { Directory } from "../fleet/directory.ts";
 import type { FleetDevice } from "../fleet/fleet-device.ts";
 import { groupedBy } from "../fleet/grouped.ts";
@@ -132,7 +132,7 @@ class Unfitness {
   #examine(hardware: HardwareFacts): string | null {
     try {
       for (const component of this.#manifest.components)
-        if (component.type === "model") chooseVariant(component, hardware);
+        if (component.type === "model") plannedVariants(component, hardware);
       return null;
     } catch (error) {
       if (isMusterError(error, "release.no-variant")) return error.message;

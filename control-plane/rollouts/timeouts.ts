@@ -1,7 +1,8 @@
 import type { Failure } from "@muster/shared/protocol/primitives";
 import type { UpdatePhase } from "@muster/shared/protocol/state";
 import type { DeviceRecord } from "./model.ts";
-import type { Timeouts } from "./plan.ts";
+import type { RolloutPlan, Timeouts } from "./plan.ts";
+import { shadowSeconds } from "./shadow.ts";
 
 type Limited = Exclude<keyof Timeouts, "total">;
 
@@ -10,6 +11,7 @@ const LIMIT_OF: Readonly<Record<UpdatePhase, Limited | null>> = {
   accepted: "fetching",
   fetching: "fetching",
   fetched: "staging",
+  // A device in the shadow is staged; the limit is longer by that time.
   staged: "activating",
   activating: "activating",
   probation: "probation",
@@ -37,15 +39,23 @@ export function inPhase(record: DeviceRecord, phase: UpdatePhase, now: number): 
 }
 
 /** Why a device that was told has taken too long at `now`, or undefined while it has time. */
-export function timeoutOf(record: DeviceRecord, timeouts: Timeouts, now: number): Failure | undefined {
+export function timeoutOf(
+  record: DeviceRecord,
+  plan: Pick<RolloutPlan, "timeouts" | "shadow">,
+  now: number,
+): Failure | undefined {
+  const { timeouts } = plan;
+  const inShadow = shadowSeconds(plan, record);
+  const total = timeouts.total + inShadow;
   const toldAt = record.toldAt ?? now;
   const limit = limitOf(record.phase);
-  const seconds = limit === null ? undefined : timeouts[limit];
+  const own = limit === null ? undefined : timeouts[limit];
+  const seconds = own !== undefined && limit === "activating" ? own + inShadow : own;
   const since = limit === "pickup" ? toldAt : (record.phaseAt ?? toldAt);
   if (limit !== null && seconds !== undefined && now - since >= seconds * 1000)
     return { code: "rollout.timed-out", message: `It ${WORDS[limit]} after ${seconds} s.` };
-  if (now - toldAt < timeouts.total * 1000) return undefined;
-  return { code: "rollout.timed-out", message: `It told no end within ${timeouts.total} s of being told.` };
+  if (now - toldAt < total * 1000) return undefined;
+  return { code: "rollout.timed-out", message: `It told no end within ${total} s of being told.` };
 }
 
 /** True while the device has still to download what it was told. */

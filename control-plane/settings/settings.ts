@@ -53,6 +53,12 @@ export interface ControlPlaneSettings {
   resultDays: number;
   /** Hours that heartbeats are kept as they came; their sums are kept for longer. */
   heartbeatHours: number;
+  /** Largest hard example, and most of one device and of all, MiB. */
+  exampleMib: number;
+  exampleDeviceMib: number;
+  exampleTotalMib: number;
+  /** Days that hard examples are kept. */
+  exampleDays: number;
   /** Newest events kept for each device. */
   eventsPerDevice: number;
   /** Events that the control plane itself notes about one device within a minute. */
@@ -92,6 +98,10 @@ export const defaultSettings: ControlPlaneSettings = {
   healthMs: 5_000,
   resultDays: 14,
   heartbeatHours: 48,
+  exampleMib: 8,
+  exampleDeviceMib: 256,
+  exampleTotalMib: 10_240,
+  exampleDays: 30,
   eventsPerDevice: 1_000,
   notedEventsPerMinute: 6,
 };
@@ -119,6 +129,10 @@ const MAXIMA: Partial<Record<keyof ControlPlaneSettings, number>> = {
   healthMs: 3_600_000,
   resultDays: 3_650,
   heartbeatHours: 8_760,
+  exampleMib: 8,
+  exampleDeviceMib: 1_000_000,
+  exampleTotalMib: 100_000_000,
+  exampleDays: 3_650,
   eventsPerDevice: 1_000_000,
   notedEventsPerMinute: 10_000,
 };

@@ -20,7 +20,7 @@ export const RESULT_COLUMNS = [
   "failure_message",
 ] as const;
 
-/** `row` counts all heartbeats ever stored; `device` is a number of `health_scopes`; `inference` is JSON, see `health/heartbeat-rows.ts`. */
+/** `row` counts all heartbeats ever stored; `device` is a number of `health_scopes`; `power` and `inference` are JSON, see `health/heartbeat-rows.ts`. */
 export const HEARTBEAT_COLUMNS = [
   "row",
   "device",
@@ -37,6 +37,7 @@ export const HEARTBEAT_COLUMNS = [
   "temperature_c",
   "runner_restarts",
   "outbox_bytes",
+  "power",
   "operational_ms",
   "connected_ms",
   "sync_succeeded",
@@ -55,7 +56,7 @@ const SCHEMAS: Record<DayTable, string> = {
     received_at BIGINT NOT NULL, uptime_seconds BIGINT NOT NULL, agent_rss BIGINT NOT NULL,
     runner_rss BIGINT NOT NULL, load_per_core DOUBLE PRECISION NOT NULL, free_memory_mib BIGINT NOT NULL,
     free_disk_mib BIGINT NOT NULL, temperature_c DOUBLE PRECISION, runner_restarts BIGINT NOT NULL,
-    outbox_bytes BIGINT NOT NULL, operational_ms BIGINT NOT NULL, connected_ms BIGINT NOT NULL,
+    outbox_bytes BIGINT NOT NULL, power TEXT, operational_ms BIGINT NOT NULL, connected_ms BIGINT NOT NULL,
     sync_succeeded BIGINT NOT NULL, sync_failed BIGINT NOT NULL, inference TEXT NOT NULL)`,
 };
 

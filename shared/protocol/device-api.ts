@@ -8,6 +8,9 @@ export const DEVICE_API = {
   enroll: "/device/v1/enroll",
   renew: "/device/v1/renew",
   desired: "/device/v1/desired",
+  policy: "/device/v1/policy",
+  /** Hard examples, one a POST. */
+  examples: "/device/v1/examples",
   /** TUF metadata: `<base>/<version>.root.json`, `timestamp.json`, ... */
   tuf: "/device/v1/tuf/",
   /** TUF targets: `<base>/releases/<name>/<hash>.<version>.json`. */

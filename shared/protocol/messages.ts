@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { DriftBody } from "./drift-window.ts";
 import { HardwareFacts } from "./hardware.ts";
 import { Histogram } from "./model-evidence.ts";
 import {
@@ -13,8 +14,9 @@ import {
   ReleaseRef,
   Version,
 } from "./primitives.ts";
-import { TIERS } from "./serving/batching.ts";
 import { DEGRADE_REASONS, RUNGS } from "./serving/cascade.ts";
+import { TIERS } from "./serving/tiers.ts";
+import { ShadowReport } from "./shadow-report.ts";
 import { ReportedState, UpdateOutcome, UpdatePhase } from "./state.ts";
 
 const version = { v: Type.Literal(PROTOCOL_VERSION) };
@@ -73,7 +75,7 @@ export const InferenceCounters = Type.Object(
     latency: Histogram,
     /** Highest score of the first output, where that is a vector of scores; edges are `CONFIDENCE_EDGES`. */
     confidence: Histogram,
-    /** Inferences that a candidate release computed beside this one, and those on which both agreed. */
+    /** While this release is a candidate: inferences that it computed beside the live one, and those on which both agreed. */
     shadow: Type.Optional(Type.Object({ compared: Count, agreed: Count }, { additionalProperties: false })),
   },
   { additionalProperties: false },
@@ -98,6 +100,26 @@ export type AgentCounters = Static<typeof AgentCounters>;
 /** Far beyond what any sensor tells: sums of such readings stay finite. */
 const MOST_READING = 1_000_000;
 
+/** How much less a box does for heat or power: see the table of levels in docs/power.md. */
+export const POWER_LEVELS = ["normal", "warm", "hot", "critical"] as const;
+export type PowerLevel = (typeof POWER_LEVELS)[number];
+
+/** What the governor of the box holds. */
+export const PowerHealth = Type.Object(
+  {
+    /** By temperature and throttling. */
+    heat: Type.Enum(POWER_LEVELS),
+    /** By the power budget and the supply. */
+    draw: Type.Enum(POWER_LEVELS),
+    /** Mean draw of the box since the previous heartbeat, watts. */
+    watts: Nullable(Type.Number({ minimum: 0, maximum: MOST_READING })),
+    /** Where `energyMj` of inference comes from: measured, or processor time by the watts of a core. */
+    energy: Nullable(Type.Union([Type.Literal("measured"), Type.Literal("modelled")])),
+  },
+  { additionalProperties: false },
+);
+export type PowerHealth = Static<typeof PowerHealth>;
+
 export const Heartbeat = Type.Object(
   {
     ...version,
@@ -116,6 +138,8 @@ export const Heartbeat = Type.Object(
         temperatureC: Nullable(Type.Number({ minimum: -MOST_READING, maximum: MOST_READING })),
         runnerRestarts: Count,
         outboxBytes: Count,
+        /** Absent where the box tells neither temperature nor draw, throttling or supply. */
+        power: Type.Optional(PowerHealth),
       },
       { additionalProperties: false },
     ),
@@ -197,6 +221,8 @@ export const OutboxRecord = Type.Union([
   record("update", UpdateBody),
   record("event", EventBody),
   record("gap", GapBody),
+  record("drift", DriftBody),
+  record("shadow", ShadowReport),
 ]);
 export type OutboxRecord = Static<typeof OutboxRecord>;
 export type RecordKind = OutboxRecord["kind"];
@@ -214,14 +240,3 @@ export type Will = Static<typeof Will>;
 /** Everything of this outbox up to and including `upTo` is stored: the device may forget it. */
 export const Ack = Type.Object({ ...version, outbox: Id, upTo: Count }, { additionalProperties: false });
 export type Ack = Static<typeof Ack>;
-
-/** Upper bounds of the latency bins, milliseconds: a factor of about 1.6 from 0.1 ms to 10 s. */
-export const LATENCY_EDGES_MS: readonly number[] = [
-  0.1, 0.16, 0.25, 0.4, 0.63, 1, 1.6, 2.5, 4, 6.3, 10, 16, 25, 40, 63, 100, 160, 250, 400, 630, 1000, 2500,
-  10_000,
-];
-
-/** Upper bounds of the confidence bins: fine near 1, where the scores of a sure model lie. */
-export const CONFIDENCE_EDGES: readonly number[] = [
-  0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999,
-];

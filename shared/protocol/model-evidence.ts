@@ -5,7 +5,7 @@ import { Count } from "./primitives.ts";
 export const GoldenTensor = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 256 }),
-    datatype: Type.String({ pattern: "^(BOOL|U?INT(8|16|32|64)|FP32|FP64)$" }),
+    datatype: Type.String({ pattern: "^(BOOL|U?INT(8|16|32|64)|FP16|FP32|FP64)$" }),
     shape: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: 8 }),
     data: Type.Array(Type.Number()),
   },

@@ -23,6 +23,11 @@ export const Requirements = Type.Object(
     minMemoryMiB: Type.Optional(Type.Integer({ minimum: 1 })),
     /** Highest opset of the default domain that the model uses. */
     opset: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+    /**
+     * Smallest share of the graph's nodes, 0 to 1, that must run on the provider rather than on the CPU; default 1.
+     * A device proves it before the variant serves.
+     */
+    minPlacement: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
   },
   { additionalProperties: false },
 );

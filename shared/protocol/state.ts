@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { ChoiceReport } from "./choice.ts";
 import { Count, Digest, Failure, Millis, Name, Nullable, ReleaseRef, Version } from "./primitives.ts";
 
 /** Phases of the update journal on the device, in order; the last two are entered on failure. */
@@ -41,6 +42,10 @@ export const UpdateResult = Type.Object(
 );
 export type UpdateResult = Static<typeof UpdateResult>;
 
+/** How far below its first choice a device went because that kept failing. */
+export const DegradedStep = Type.Enum(["provider", "variant", "previous", "safe"]);
+export type DegradedStep = Static<typeof DegradedStep>;
+
 /** One component as it really runs. `digest` is that of the model file or config document in use. */
 export const RunningComponent = Type.Object(
   {
@@ -50,6 +55,15 @@ export const RunningComponent = Type.Object(
     digest: Digest,
     variant: Type.Optional(Name),
     provider: Type.Optional(Name),
+    /** Absent where nothing was measured. */
+    choice: Type.Optional(ChoiceReport),
+    /** Present while something else than the first choice of the release runs, with the reason. */
+    degraded: Type.Optional(
+      Type.Object(
+        { step: DegradedStep, reason: Type.String({ maxLength: 300 }) },
+        { additionalProperties: false },
+      ),
+    ),
   },
   { additionalProperties: false },
 );

@@ -2,7 +2,7 @@
 const ROOT = "muster/v1";
 
 export const UP_CHANNELS = ["birth", "state", "heartbeat", "batch", "evidence", "will"] as const;
-export const DOWN_CHANNELS = ["desired", "ack", "command", "challenge"] as const;
+export const DOWN_CHANNELS = ["desired", "policy", "ack", "command", "challenge"] as const;
 export type UpChannel = (typeof UP_CHANNELS)[number];
 export type DownChannel = (typeof DOWN_CHANNELS)[number];
 

@@ -1,6 +1,10 @@
 import { MusterError } from "../errors.ts";
 import { type HardwareFacts, hardwareClassOf } from "./hardware.ts";
 import type { ModelComponent, ModelVariant, Requirements } from "./release.ts";
+import type { Objective } from "./serving/objective.ts";
+
+/** Candidates that are measured where the objective does not say how many. */
+const DEFAULT_CANDIDATES = 4;
 
 /** Why a device cannot meet the requirements, or undefined when it can. */
 function unmetRequirement(requires: Requirements, facts: HardwareFacts): string | undefined {
@@ -40,14 +44,35 @@ export function fittingVariants(
   return { fitting, reasons };
 }
 
+/** True when the candidates have to be measured before one of them can be taken. */
+export const needsMeasuring = (objective: Objective | undefined): objective is Objective =>
+  objective !== undefined &&
+  (objective.prefer !== "order" ||
+    objective.minAgreement !== undefined ||
+    objective.minAccuracy !== undefined ||
+    objective.maxLatencyMs !== undefined);
+
+/** What a device fetches of a model component. */
+export interface PlannedVariants {
+  /** Those that it chooses among by measuring, or the one that it takes unmeasured; never empty. */
+  candidates: FittingVariant[];
+  /** Variants that the cascade of the model asks for beside the chosen one, where the device can run them. */
+  cascade: FittingVariant[];
+}
+
 /**
- * The best variant that the device can run: the first in the release's order of preference.
+ * The variants of a model that a device fetches, in the release's order of preference.
  * @throws MusterError `release.no-variant` that names each variant and what it lacks
  */
-export function chooseVariant(component: ModelComponent, facts: HardwareFacts): FittingVariant {
+export function plannedVariants(component: ModelComponent, facts: HardwareFacts): PlannedVariants {
   const { fitting, reasons } = fittingVariants(component, facts);
-  const [first] = fitting;
-  if (first) return first;
+  const { objective, cascade = [] } = component.serving ?? {};
+  const count = needsMeasuring(objective) ? (objective.maxCandidates ?? DEFAULT_CANDIDATES) : 1;
+  const rungs = cascade.flatMap((rung) => {
+    const found = rung.use === "variant" && fitting.find(({ variant }) => variant.id === rung.variant);
+    return found ? [found] : [];
+  });
+  if (fitting.length > 0) return { candidates: fitting.slice(0, count), cascade: rungs };
   throw new MusterError(
     "release.no-variant",
     `No variant of ${component.name} runs here: ${reasons.join("; ")}.`,

@@ -9,6 +9,7 @@ import {
   PROTOCOL_VERSION,
   ReleaseRef,
 } from "../protocol/primitives.ts";
+import { ShadowRule } from "../protocol/shadow-rule.ts";
 import type { SigningKey } from "./ed25519.ts";
 import {
   isSignedBy,
@@ -35,6 +36,8 @@ export const DirectivePayload = Type.Object(
     rollout: Nullable(Id),
     release: Nullable(ReleaseRef),
     floor: Count,
+    /** The release runs beside the live one first, and may serve once it has passed; null for no such time. */
+    shadow: Nullable(ShadowRule),
   },
   { additionalProperties: false },
 );

@@ -2,6 +2,7 @@ import { type CatalogueEntry, catalogue } from "@muster/shared/errors";
 import { DEVICE_API, EnrollRequest, EnrollResponse, Problem } from "@muster/shared/protocol/device-api";
 import { Ack, Batch, Birth, Heartbeat, StateMessage, Will } from "@muster/shared/protocol/messages";
 import { GoldenSet, ReferenceSet } from "@muster/shared/protocol/model-evidence";
+import { PowerPolicy } from "@muster/shared/protocol/power-policy";
 import { ReleaseManifest } from "@muster/shared/protocol/release";
 import { ReleaseSpec } from "@muster/shared/protocol/release-spec";
 import { DOWN_CHANNELS, downTopic, UP_CHANNELS, upTopic } from "@muster/shared/protocol/topics";
@@ -45,6 +46,11 @@ const DOWN: Section[] = [
     title: "desired",
     schema: Directive,
     text: "QoS 1, retained. The signed directive. The signature is Ed25519 over `muster/directive/v1`, a line feed and the canonical JSON (RFC 8785) of `payload`; the key must be listed in the TUF root.",
+  },
+  {
+    title: "policy",
+    schema: PowerPolicy,
+    text: "QoS 1, retained. When this device may do best-effort work. Signed as a directive is, over `muster/power-policy/v1`; a device keeps the newest generation, and after `notAfter` nothing binds.",
   },
   {
     title: "ack",
@@ -128,8 +134,8 @@ ${Object.entries(DEVICE_API)
   .map(([name, path]) => `- \`${path}\` ${name}`)
   .join("\n")}
 
-All but \`ca\` and \`enroll\` ask for the device's client certificate. \`desired\` answers a directive with an ETag,
-304 or 204. TUF metadata (specification 1.0.34, consistent snapshots) lies under \`tuf\`; artifacts answer ranges.
+All but \`ca\` and \`enroll\` ask for the device's client certificate. \`desired\` and \`policy\` answer the newest document with an
+ETag, 304 or 204. TUF metadata (specification 1.0.34, consistent snapshots) lies under \`tuf\`; artifacts answer ranges.
 
 ${sections(HTTPS)}
 ## Documents

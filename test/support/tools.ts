@@ -1,6 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
+/** Vulkan in software, as the browser has it: enough for the WebGPU provider of the runtime. */
+export const SOFTWARE_VULKAN = "/usr/lib/chromium/vk_swiftshader_icd.json";
+
 /** A program from Debian that some tests drive for real. */
 export interface Tool {
   command: string;
@@ -10,6 +13,7 @@ export interface Tool {
 
 const TOOLS: readonly Tool[] = [
   { command: "/usr/bin/chromium", packages: "chromium", tests: "tests of the page in a real browser" },
+  { command: SOFTWARE_VULKAN, packages: "chromium-common", tests: "tests of the WebGPU provider" },
 ];
 
 const isMissing = (tool: Tool) => !existsSync(tool.command);

@@ -1,10 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import { MusterError } from "@muster/shared/errors";
+import { askModel } from "../ask-model.ts";
+import { ConnectionGone } from "../gone.ts";
 import type { Answer } from "../http.ts";
-import type { Call } from "../infer.ts";
-import { parseInferRequest } from "../infer-request.ts";
+import { scheduleOf } from "../infer-parameters.ts";
+import { parseInferRequest, type Schedule } from "../infer-request.ts";
 import { encodeInferResponse, type InferResponse } from "../infer-response.ts";
+import type { LoadedModel } from "../model.ts";
 import { findModel } from "./find-model.ts";
+import { type MediaRequest, mediaParameters, mediaTypeOf, processed, readMedia } from "./media.ts";
 import type { Handler, Route, Service } from "./route.ts";
 
 const LENGTH_HEADER = "inference-header-content-length";
@@ -17,34 +21,71 @@ function jsonLengthOf(request: IncomingMessage): number | undefined {
   return Number(value);
 }
 
-const infer: Handler = async (service, httpRequest, parameters) => {
+const infer: Handler = (service, request, parameters) => {
   const model = findModel(service, parameters);
-  const encoding = httpRequest.headers["content-encoding"];
+  const encoding = request.headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity")
     throw new MusterError(
       "inference.unsupported",
       `Bodies with content encoding ${encoding} are not supported.`,
     );
-  const jsonLength = jsonLengthOf(httpRequest);
-  const receivedAt = performance.now();
-  const gone = new AbortController();
-  httpRequest.socket.once("close", () => gone.abort());
-  return service.bodies.use(httpRequest, (body) =>
-    answer(service, {
-      model,
-      request: parseInferRequest(model, body, jsonLength),
-      tier: "standard",
-      receivedAt,
-      deadlineAt: Number.POSITIVE_INFINITY,
-      signal: gone.signal,
-    }),
-  );
+  const jsonLength = jsonLengthOf(request);
+  return service.bodies.use(request, (body) => answer(service, model, request, body, jsonLength), jsonLength);
 };
 
-async function answer(service: Service, call: Call): Promise<Answer> {
-  const { values, error } = await service.infer(call);
-  if (error) throw error;
-  return answerOf(encodeInferResponse(call.model, call.request, values));
+async function answer(
+  service: Service,
+  model: LoadedModel,
+  request: IncomingMessage,
+  body: Buffer,
+  jsonLength: number | undefined,
+): Promise<Answer> {
+  const arrivedAt = performance.now();
+  const type = mediaTypeOf(request.headers["content-type"]);
+  if (type !== undefined) return answerMedia(service, model, request, body, type);
+  const parsed = parseInferRequest(model, body, jsonLength, service.limits);
+  const gone = new ConnectionGone(request.socket);
+  if (parsed.processed)
+    return answerThrough(processed(model, parsed), service, model, parsed, arrivedAt, gone);
+  const { values, degraded } = await askModel(service, model, parsed, arrivedAt, gone);
+  return written(service, model, () => encodeInferResponse(model, parsed, values, degraded));
+}
+
+/** A picture or signal: the release says how it becomes tensors, and what the outputs become. */
+async function answerMedia(
+  service: Service,
+  model: LoadedModel,
+  request: IncomingMessage,
+  body: Buffer,
+  type: string,
+): Promise<Answer> {
+  const arrivedAt = performance.now();
+  const { id, parameters } = mediaParameters(request.headers);
+  const schedule = scheduleOf(parameters);
+  const durable = parameters.muster_durable === true;
+  const media = await readMedia(model, type, body, { id, durable });
+  return answerThrough(media, service, model, schedule, arrivedAt, new ConnectionGone(request.socket));
+}
+
+/** The steps behind the model make the answer of its outputs. */
+async function answerThrough(
+  { request, answer }: MediaRequest,
+  service: Service,
+  model: LoadedModel,
+  { tier, timeoutMs }: Schedule,
+  arrivedAt: number,
+  gone: ConnectionGone,
+): Promise<Answer> {
+  const asked = { ...request, tier, timeoutMs };
+  const { values, degraded } = await askModel(service, model, asked, arrivedAt, gone);
+  return written(service, model, () => answer(values, degraded));
+}
+
+function written({ statistics }: Service, model: LoadedModel, write: () => InferResponse): Answer {
+  const startedAt = performance.now();
+  const answer = answerOf(write());
+  statistics.written(model, performance.now() - startedAt);
+  return answer;
 }
 
 function answerOf({ json, blobs }: InferResponse): Answer {

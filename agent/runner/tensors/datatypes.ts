@@ -37,22 +37,43 @@ interface DatatypeFacts {
   readonly size: number;
   /** Row-major data of `count` elements, all zero. FP16 is kept as its 16 bits. */
   readonly allocate: (count: number) => TensorData;
+  /** `count` elements as they lie in a buffer, from an offset that is a multiple of their size. */
+  readonly view: (buffer: ArrayBuffer, offset: number, count: number) => NumericData;
 }
 
+type NumericArray = new (buffer: ArrayBuffer | number, offset?: number, count?: number) => NumericData;
+
+const numbers = (
+  ort: Tensor.Type,
+  type: NumericArray & { readonly BYTES_PER_ELEMENT: number },
+): DatatypeFacts => ({
+  ort,
+  size: type.BYTES_PER_ELEMENT,
+  allocate: (count) => new type(count),
+  view: (buffer, offset, count) => new type(buffer, offset, count),
+});
+
 export const DATATYPES: Readonly<Record<Datatype, DatatypeFacts>> = {
-  BOOL: { ort: "bool", size: 1, allocate: (count) => new Uint8Array(count) },
-  UINT8: { ort: "uint8", size: 1, allocate: (count) => new Uint8Array(count) },
-  UINT16: { ort: "uint16", size: 2, allocate: (count) => new Uint16Array(count) },
-  UINT32: { ort: "uint32", size: 4, allocate: (count) => new Uint32Array(count) },
-  UINT64: { ort: "uint64", size: 8, allocate: (count) => new BigUint64Array(count) },
-  INT8: { ort: "int8", size: 1, allocate: (count) => new Int8Array(count) },
-  INT16: { ort: "int16", size: 2, allocate: (count) => new Int16Array(count) },
-  INT32: { ort: "int32", size: 4, allocate: (count) => new Int32Array(count) },
-  INT64: { ort: "int64", size: 8, allocate: (count) => new BigInt64Array(count) },
-  FP16: { ort: "float16", size: 2, allocate: (count) => new Uint16Array(count) },
-  FP32: { ort: "float32", size: 4, allocate: (count) => new Float32Array(count) },
-  FP64: { ort: "float64", size: 8, allocate: (count) => new Float64Array(count) },
-  BYTES: { ort: "string", size: 0, allocate: (count) => new Array<string>(count).fill("") },
+  BOOL: numbers("bool", Uint8Array),
+  UINT8: numbers("uint8", Uint8Array),
+  UINT16: numbers("uint16", Uint16Array),
+  UINT32: numbers("uint32", Uint32Array),
+  UINT64: numbers("uint64", BigUint64Array),
+  INT8: numbers("int8", Int8Array),
+  INT16: numbers("int16", Int16Array),
+  INT32: numbers("int32", Int32Array),
+  INT64: numbers("int64", BigInt64Array),
+  FP16: numbers("float16", Uint16Array),
+  FP32: numbers("float32", Float32Array),
+  FP64: numbers("float64", Float64Array),
+  BYTES: {
+    ort: "string",
+    size: 0,
+    allocate: (count) => new Array<string>(count).fill(""),
+    view: () => {
+      throw new MusterError("inference.invalid", "Elements of BYTES have no fixed size.");
+    },
+  },
 };
 
 const BY_ORT_NAME = new Map(

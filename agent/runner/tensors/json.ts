@@ -1,15 +1,20 @@
 import { MusterError } from "@muster/shared/errors";
+import { tooLong } from "./binary.ts";
 import { DATATYPES, type Datatype, elementCount, type TensorData } from "./datatypes.ts";
+import { asDouble, exactInteger } from "./json-text.ts";
 
 const INTEGER_RANGES: Readonly<Partial<Record<Datatype, readonly [number, number]>>> = {
   UINT8: [0, 2 ** 8 - 1],
   UINT16: [0, 2 ** 16 - 1],
   UINT32: [0, 2 ** 32 - 1],
-  UINT64: [0, Number.MAX_SAFE_INTEGER],
   INT8: [-(2 ** 7), 2 ** 7 - 1],
   INT16: [-(2 ** 15), 2 ** 15 - 1],
   INT32: [-(2 ** 31), 2 ** 31 - 1],
-  INT64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+};
+
+const WIDE_RANGES: Readonly<Partial<Record<Datatype, readonly [bigint, bigint]>>> = {
+  UINT64: [0n, 2n ** 64n - 1n],
+  INT64: [-(2n ** 63n), 2n ** 63n - 1n],
 };
 
 const invalid = (message: string) => new MusterError("inference.invalid", message);
@@ -46,21 +51,32 @@ function readerOf(datatype: Datatype): ElementReader {
   if (datatype === "BOOL")
     return (value) => (value === true || value === 1 ? 1 : value === false || value === 0 ? 0 : undefined);
   if (datatype === "BYTES") return (value) => (typeof value === "string" ? value : undefined);
-  if (datatype === "FP64")
-    return (value) => (typeof value === "number" && Number.isFinite(value) ? value : undefined);
-  if (datatype === "FP32")
-    return (value) => (typeof value === "number" && Number.isFinite(Math.fround(value)) ? value : undefined);
+  if (datatype === "FP64" || datatype === "FP32")
+    return (value) => {
+      const number = asDouble(value);
+      if (number === undefined) return undefined;
+      return Number.isFinite(datatype === "FP32" ? Math.fround(number) : number) ? number : undefined;
+    };
+  const wide = WIDE_RANGES[datatype];
+  if (wide)
+    return (value) => {
+      const integer = exactInteger(value);
+      return integer !== undefined && integer >= wide[0] && integer <= wide[1] ? integer : undefined;
+    };
   const [low, high] = INTEGER_RANGES[datatype]!;
-  const wide = datatype === "INT64" || datatype === "UINT64";
-  return (value) => {
-    if (!Number.isInteger(value) || (value as number) < low || (value as number) > high) return undefined;
-    return wide ? BigInt(value as number) : (value as number);
-  };
+  return (value) =>
+    Number.isInteger(value) && (value as number) >= low && (value as number) <= high
+      ? (value as number)
+      : undefined;
 }
 
+/** Bytes of a text, without counting those of a short one. */
+const isLonger = (text: string, most: number): boolean =>
+  text.length > most || (text.length * 3 > most && Buffer.byteLength(text) > most);
+
 /**
- * Tensor data from a JSON request, flat or nested. 64-bit integers beyond 2^53 are refused because JSON readers
- * round them; they can be sent as binary data.
+ * Tensor data from a JSON request, flat or nested, that `readJson` has read.
+ * @param elementBytes longest element of BYTES
  * @throws MusterError `inference.invalid`
  */
 export function decodeJsonData(
@@ -68,6 +84,7 @@ export function decodeJsonData(
   datatype: Datatype,
   shape: readonly number[],
   data: unknown,
+  elementBytes = Number.POSITIVE_INFINITY,
 ): TensorData {
   if (datatype === "FP16") throw invalid(`Tensor '${name}' is FP16, which can only be sent as binary data.`);
   const flat = flatten(name, data, shape);
@@ -79,6 +96,8 @@ export function decodeJsonData(
       throw invalid(
         `Value ${index} of tensor '${name}' is ${describe(flat[index])}, which ${datatype} cannot hold in JSON.`,
       );
+    if (typeof element === "string" && isLonger(element, elementBytes))
+      throw tooLong(name, index, elementBytes);
     out[index] = element;
   }
   return out as TensorData;

@@ -1,6 +1,9 @@
 import { MusterError } from "@muster/shared/errors";
 import type { TensorSpec } from "./datatypes.ts";
 
+/** Dimensions that no tensor of ours exceeds. */
+const MAX_RANK = 32;
+
 const isDimension = (value: unknown): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 0;
 
@@ -9,7 +12,14 @@ const isDimension = (value: unknown): value is number =>
  * dimensions take, so that one name means one size over all inputs.
  * @throws MusterError `inference.invalid`
  */
-export function checkShape(spec: TensorSpec, shape: unknown, symbols: Map<string, number>): number[] {
+export function checkShape(
+  spec: TensorSpec,
+  shape: unknown,
+  symbols: Map<string, number>,
+  maxRank = MAX_RANK,
+): number[] {
+  if (Array.isArray(shape) && shape.length > maxRank)
+    throw new MusterError("inference.invalid", `Tensor '${spec.name}' has more than ${maxRank} dimensions.`);
   if (!Array.isArray(shape) || !shape.every(isDimension))
     throw new MusterError(
       "inference.invalid",
@@ -61,4 +71,16 @@ export function shapeOfRaw(spec: TensorSpec, elements: number): number[] {
       `The body has ${elements} elements, which is no whole number of times ${fixed} as '${spec.name}' needs.`,
     );
   return spec.shape.map((size) => (typeof size === "number" ? size : rest));
+}
+
+/**
+ * Rows are what the first of several dimensions counts where the model lets it vary.
+ * @throws MusterError `inference.invalid` for more than `most`
+ */
+export function checkRows(spec: TensorSpec, shape: readonly number[], most: number): void {
+  if (spec.shape.length > 1 && typeof spec.shape[0] === "string" && shape[0]! > most)
+    throw new MusterError(
+      "inference.invalid",
+      `Tensor '${spec.name}' has ${shape[0]} rows; ${most} are computed at a time.`,
+    );
 }

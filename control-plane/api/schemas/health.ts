@@ -26,6 +26,13 @@ const figures = {
   inferences: Count,
   errorPercent: MaybeNumber,
   fallbackPercent: MaybeNumber,
+  /** Answered by a lower rung of a cascade. */
+  degradedPercent: MaybeNumber,
+  /** Requests that were not computed, of all requests. */
+  refusedPercent: MaybeNumber,
+  cpuMsPerInference: MaybeNumber,
+  /** Of inferences whose energy is known. */
+  joulesPerInference: MaybeNumber,
   latencyMs: orNull(Type.Object({ p50: Type.Number(), p95: Type.Number(), p99: Type.Number() }, closed)),
   confidence: orNull(Type.Object({ p5: Type.Number(), p50: Type.Number() }, closed)),
   shadowAgreementPercent: MaybeNumber,
@@ -38,6 +45,7 @@ const figures = {
       freeDiskMiB: Type.Optional(Vital),
       temperatureC: Type.Optional(Vital),
       outboxBytes: Type.Optional(Vital),
+      watts: Type.Optional(Vital),
     },
     closed,
   ),
@@ -150,6 +158,8 @@ export const DeviceHealthResource = Type.Object(
         inferences: Count,
         failures: Count,
         fallbacks: Count,
+        degraded: Count,
+        refused: Count,
         p95Ms: MaybeNumber,
       },
       closed,

@@ -1,7 +1,7 @@
 import { Count, Millis, ReleaseRef } from "@muster/shared/protocol/primitives";
 import { type Static, Type } from "typebox";
 import { GatePlan } from "../../rollouts/gate/plan.ts";
-import { BlastRadius, Retries, RolloutPlanInput, Timeouts } from "../../rollouts/plan.ts";
+import { BlastRadius, Retries, RolloutPlanInput, ShadowPlan, Timeouts } from "../../rollouts/plan.ts";
 import { DEVICE_STATUSES, ROLLOUT_STATES } from "../../storage/tables/rollouts.ts";
 import { closed, MaybeFailure, MaybeMillis, MaybeRelease, oneOf, orNull } from "./common.ts";
 import { Gate } from "./gates.ts";
@@ -89,6 +89,7 @@ const Plan = Type.Object(
     deadlineSeconds: orNull(given.deadlineSeconds),
     blastRadius: BlastRadius,
     gate: GatePlan,
+    shadow: orNull(ShadowPlan),
     timeouts: Timeouts,
     retries: Retries,
   },

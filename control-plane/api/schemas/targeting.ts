@@ -1,12 +1,12 @@
 import { Count, Labels, Millis, Name, SitePath } from "@muster/shared/protocol/primitives";
+import { WeeklyWindow } from "@muster/shared/time/weekly-window";
 import { type Static, Type } from "typebox";
-import { MaintenanceWindow } from "../../fleet/maintenance-window.ts";
 import { ChangedLabels, closed, LivenessCounts, orNull } from "./common.ts";
 
 const TimeZone = Type.String({ minLength: 1, maxLength: 64 });
 /** Kilobits a second. */
 const Uplink = Type.Integer({ minimum: 1, maximum: 100_000_000 });
-const Windows = Type.Array(MaintenanceWindow, { maxItems: 16 });
+const Windows = Type.Array(WeeklyWindow, { maxItems: 16 });
 
 /** Null, and labels not named: as the site above has it. No window at all: any time. */
 const SiteSettings = Type.Object(

@@ -28,6 +28,11 @@ export function createCommand(group: Command, cli: Cli): void {
         .option("-l, --selector <selector>", "which devices, e.g. site=eu/de,ring!=late; all unless given")
         .option("--wave <size>", "3, 10%, canary:1 or a selector; repeat it; sizes are cumulative", readWave)
         .option("--soak <span>", "how long each wave must hold, e.g. 30s", timeSpan)
+        .option(
+          "--shadow <span>",
+          "run it beside the live release first, in the first wave, e.g. 10m",
+          timeSpan,
+        )
         .option("--min-success <percent>", "least share of successes a wave needs", readPercent)
         .option("--max-error <percent>", "share of failures that stops the rollout", readPercent)
         .option("--timeout <span>", "a device that tells no end for so long failed, e.g. 1h", timeSpan)

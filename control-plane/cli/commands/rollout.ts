@@ -21,6 +21,7 @@ import { watchRollout } from "../watch.ts";
 import { ago, timestamp } from "../words.ts";
 import { actionCommands } from "./rollout-actions.ts";
 import { createCommand } from "./rollout-create.ts";
+import { shadowCommand } from "./rollout-shadow.ts";
 
 const at = (id: string): string => `/rollouts/${encodeURIComponent(id)}`;
 
@@ -132,6 +133,7 @@ export function rolloutCommands(program: Command, cli: Cli): void {
     },
   );
 
+  shadowCommand(group, cli);
   actionCommands(group, cli);
 }
 

@@ -1,8 +1,8 @@
 import { MusterError } from "@muster/shared/errors";
+import { parseWindow } from "@muster/shared/time/weekly-window";
 import type { Command } from "commander";
 import type { FreezeList } from "../../api/schemas/freezes.ts";
 import type { SiteChange, SiteList, SiteResource } from "../../api/schemas/targeting.ts";
-import { parseWindow } from "../../fleet/maintenance-window.ts";
 import type { Cli } from "../cli.ts";
 import type { OperatorClient } from "../client.ts";
 import { collect, collectLabelChange, positiveNumber } from "../options.ts";

@@ -1,3 +1,4 @@
+import { isOpen, nextOpening } from "@muster/shared/time/opening";
 import type { RolloutPlan } from "../plan.ts";
 import { BlastRadiusBudget } from "./blast-radius.ts";
 import type { AdmissionCandidate, PlaceFacts } from "./facts.ts";
@@ -5,7 +6,6 @@ import { type Freeze, frozenUntil } from "./freeze.ts";
 import { roomInFlight } from "./in-flight.ts";
 import { PaceBudget, type PaceState } from "./pace.ts";
 import { UplinkBudget } from "./uplink.ts";
-import { isOpen, nextOpening } from "./windows.ts";
 
 /** Why a device is not told now. Of several reasons the first in this order is said. */
 export type HoldReason =

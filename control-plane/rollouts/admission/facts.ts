@@ -1,4 +1,4 @@
-import type { MaintenanceWindow } from "../../fleet/maintenance-window.ts";
+import type { WeeklyWindow } from "@muster/shared/time/weekly-window";
 
 /** A device that an open wave wants to tell. */
 export interface AdmissionCandidate {
@@ -22,7 +22,7 @@ export interface SiteTerms {
   /** IANA name. */
   timeZone: string;
   /** When it may be changed; empty for any time. */
-  windows: readonly MaintenanceWindow[];
+  windows: readonly WeeklyWindow[];
   /** Kilobits (1000 bits) a second; null where nobody stated it. */
   uplinkKbps: number | null;
 }

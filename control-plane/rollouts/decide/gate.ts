@@ -4,6 +4,7 @@ import { successHolds } from "../gate/install-conditions.ts";
 import { judgeGate } from "../gate/judge.ts";
 import type { GateView } from "../gate/views.ts";
 import { placeWagers } from "../gate/wagers.ts";
+import { shadowSeconds } from "../shadow.ts";
 import { blame } from "./blame.ts";
 import { numbersOf, type Step } from "./step.ts";
 import { advance, openWave } from "./waves.ts";
@@ -18,7 +19,7 @@ function inputOf(step: Step): GateInput {
     all,
     isLast: (open ?? 0) + 1 >= step.rollout.plannedWaves,
     plan: plan.gate,
-    timeoutSeconds: plan.timeouts.total,
+    timeoutSeconds: plan.timeouts.total + shadowSeconds(plan, { wave: open ?? 0 }),
     openedAt: waveClockAt ?? step.now,
     heldSince: gateHeldSince,
     now: step.now,

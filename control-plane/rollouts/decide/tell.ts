@@ -2,6 +2,7 @@ import { type Admission, admit } from "../admission/admit.ts";
 import type { AdmissionCandidate } from "../admission/facts.ts";
 import type { DeviceRecord } from "../model.ts";
 import { contest, isGoingBack } from "../rivals.ts";
+import { shadowOf } from "../shadow.ts";
 import type { Step } from "./step.ts";
 import type { Places } from "./types.ts";
 
@@ -29,7 +30,11 @@ export function tell(step: Step): void {
   for (const device of admission.admitted) {
     const entry = wanted.get(device);
     if (!entry) continue;
-    step.instruct({ device, release: step.rollout.release });
+    step.instruct({
+      device,
+      release: step.rollout.release,
+      shadow: shadowOf(step.rollout.plan, entry.record),
+    });
     step.change(entry.index, told(entry.record, step));
   }
   if (admission.admitted.length > 0) step.move({ pace: admission.pace });

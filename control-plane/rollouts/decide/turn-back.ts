@@ -85,7 +85,7 @@ export function sendBack(
     () => facts.installations(device),
     (digest) => step.isQuarantined(digest, hardwareClass),
   );
-  step.instruct({ device, release: previous });
+  step.instruct({ device, release: previous, shadow: null });
   step.change(index, {
     ...record,
     status: "returning",

@@ -1,4 +1,5 @@
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
+import type { ShadowRule } from "@muster/shared/protocol/shadow-rule";
 import type { HoldReason } from "../admission/admit.ts";
 import type { PlaceFacts } from "../admission/facts.ts";
 import type { Freeze } from "../admission/freeze.ts";
@@ -41,6 +42,8 @@ export interface Places extends PlaceFacts {
 export interface Instruction {
   device: string;
   release: ReleaseRef | null;
+  /** How the release has to run beside the live one first. */
+  shadow: ShadowRule | null;
 }
 
 export interface RolloutEvent {

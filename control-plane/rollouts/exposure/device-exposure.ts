@@ -11,6 +11,9 @@ const NONE = -1;
 
 const lengthOf = (rounds: number): number => ROUNDS + SUMS_LENGTH + rounds * ROUND_LENGTH;
 
+const hasServed = ({ servingMs, inferences, crashes }: InferenceCounters): boolean =>
+  servingMs > 0 || inferences > 0 || crashes > 0;
+
 /** Block grid of a wave. */
 export interface Grid {
   openedAt: number;
@@ -81,8 +84,10 @@ export class DeviceExposure {
   /** A copy with one more heartbeat in it. */
   with(counters: readonly InferenceCounters[], receivedAt: number): DeviceExposure {
     const next = new DeviceExposure(this.#grid, this.#numbers.slice());
-    if (next.since === 0) next.#set(SINCE, receivedAt);
-    const blocks = this.#grid.roundsMs.map((_, round) => next.#openBlock(round, receivedAt));
+    // A candidate in the shadow serves nobody: its first block begins once it does.
+    const serves = next.since > 0 || counters.some(hasServed);
+    if (serves && next.since === 0) next.#set(SINCE, receivedAt);
+    const blocks = serves ? this.#grid.roundsMs.map((_, round) => next.#openBlock(round, receivedAt)) : [];
     for (const entry of counters) {
       addCounters(next.totals, entry);
       for (const block of blocks) addCounters(block, entry);

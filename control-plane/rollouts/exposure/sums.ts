@@ -1,4 +1,5 @@
-import { CONFIDENCE_EDGES, type InferenceCounters, LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import type { InferenceCounters } from "@muster/shared/protocol/messages";
+import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 
 /**
  * What a device (or an arm) measured, as one array of numbers that add up: it is copied, added and stored whole,

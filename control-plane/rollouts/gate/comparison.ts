@@ -1,4 +1,4 @@
-import { LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import { LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 import { shareFrom } from "@muster/shared/stats/histogram";
 import { psi } from "@muster/shared/stats/psi";
 import type { Arms } from "../exposure/exposures.ts";

@@ -1,4 +1,4 @@
-import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 import { quantile, total } from "@muster/shared/stats/histogram";
 import { psi } from "@muster/shared/stats/psi";
 import {

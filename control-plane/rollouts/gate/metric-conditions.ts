@@ -1,10 +1,11 @@
-import { onlyOf } from "./arms.ts";
+import { onlyOf, updatedOf } from "./arms.ts";
 import { byComparison } from "./by-comparison.ts";
 import { byLimit } from "./by-limit.ts";
 import type { GateInput } from "./input.ts";
 import { MEASURES } from "./measures.ts";
 import type { MetricRule } from "./plan.ts";
 import { readingOf } from "./readings.ts";
+import { hasSampleOf } from "./sample-condition.ts";
 import type { ConditionView } from "./views.ts";
 import { comparedRules } from "./wagers.ts";
 
@@ -22,7 +23,8 @@ export function metricConditions(input: GateInput, hasSample: boolean): MetricCo
   return plan.metrics.map((rule) => {
     const { unit, name } = MEASURES[rule.metric];
     const whole = readingOf(rule.metric, arms, plan);
-    const limited = byLimit(rule, whole, arms, plan, hasSample);
+    const enough = hasSampleOf(rule.metric, updatedOf(arms), plan, hasSample);
+    const limited = byLimit(rule, whole, arms, plan, enough);
     const index = compared.indexOf(rule);
     const versus = index === -1 ? undefined : byComparison(rule, index, arms, input);
     const parts = [limited, versus].filter((part) => part !== undefined);

@@ -40,12 +40,30 @@ function hasSample(updated: Sums, { sample }: GatePlan): boolean {
 /** A class with less is not judged by itself, however little the plan asks for: one inference in three says nothing. */
 const LEAST_INFERENCES = 100;
 
+/** Compared inferences below which a candidate is not judged, however little the plan asks for. */
+const LEAST_COMPARED = 20;
+
+/**
+ * True where there is enough to hold a metric against its limit. A candidate in the shadow has served nothing yet, so
+ * what counts for its agreement is what was compared, and no hours.
+ * @param hasServed whether there is the sample of the plan
+ */
+export function hasSampleOf(
+  metric: Metric,
+  updated: Sums,
+  { sample }: GatePlan,
+  hasServed: boolean,
+): boolean {
+  if (metric !== "shadow-agreement") return hasServed;
+  return MEASURES[metric].ground(updated) >= Math.max(LEAST_COMPARED, sample.minInferences);
+}
+
 /**
  * True where one hardware class by itself has measured enough to be held against a limit: the sample of the plan,
  * and at least 100 inferences. A crash voids a whole hour, so crash-free hours need a plan that says how many.
  */
 export function hasOwnSample(metric: Metric, updated: Sums, plan: GatePlan): boolean {
-  if (!hasSample(updated, plan)) return false;
+  if (!hasSampleOf(metric, updated, plan, hasSample(updated, plan))) return false;
   if (metric === "crash-free-hours") return plan.sample.minInferenceHours > 0;
   return MEASURES[metric].ground(updated) >= LEAST_INFERENCES;
 }

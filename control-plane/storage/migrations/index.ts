@@ -6,9 +6,13 @@ import { operatorsMigration } from "./0004-operators.ts";
 import { targetingMigration } from "./0005-targeting.ts";
 import { freezesMigration } from "./0006-freezes.ts";
 import { alertsMigration } from "./0007-alerts.ts";
+import { shadowMigration } from "./0008-shadow.ts";
+import { energyMigration } from "./0009-energy.ts";
 import { telemetryMigration } from "./telemetry-0001.ts";
 import { healthMigration } from "./telemetry-0002-health.ts";
 import { exposuresMigration } from "./telemetry-0003-exposures.ts";
+import { driftMigration } from "./telemetry-0004-drift.ts";
+import { examplesMigration } from "./telemetry-0005-examples.ts";
 
 /** Migrations of control.db by name; they run in the order of their names and never change once released. */
 export const controlMigrations: Record<string, Migration> = {
@@ -19,10 +23,14 @@ export const controlMigrations: Record<string, Migration> = {
   "0005-targeting": targetingMigration,
   "0006-freezes": freezesMigration,
   "0007-alerts": alertsMigration,
+  "0008-shadow": shadowMigration,
+  "0009-energy": energyMigration,
 };
 
 export const telemetryMigrations: Record<string, Migration> = {
   "0001-telemetry": telemetryMigration,
   "0002-health": healthMigration,
   "0003-exposures": exposuresMigration,
+  "0004-drift": driftMigration,
+  "0005-examples": examplesMigration,
 };

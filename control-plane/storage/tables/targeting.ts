@@ -9,7 +9,7 @@ export interface SitesTable {
   time_zone: string | null;
   /** Kilobits a second that downloads may share. */
   uplink_kbps: number | null;
-  /** JSON array of `MaintenanceWindow`; empty for any time. */
+  /** JSON array of `WeeklyWindow`; empty for any time. */
   windows: string | null;
 }
 

@@ -1,9 +1,5 @@
 import { type Static, Type } from "typebox";
 
-/** Importance of a request, most important first. Within a tier the earliest deadline goes first. */
-export const TIERS = ["critical", "standard", "best-effort"] as const;
-export type Tier = (typeof TIERS)[number];
-
 /** Bounds of dynamic batching; within them the device takes what its measured batch curve favours. */
 export const Batching = Type.Object(
   {

@@ -9,10 +9,14 @@ export type DegradeReason = (typeof DEGRADE_REASONS)[number];
 /** Ways to answer below the primary variant. */
 export const RUNGS = ["variant", "model", "cache", "default"] as const;
 
-const when = { when: Type.Array(Type.Enum(DEGRADE_REASONS), { minItems: 1, maxItems: 4, uniqueItems: true }) };
+const when = {
+  when: Type.Array(Type.Enum(DEGRADE_REASONS), { minItems: 1, maxItems: 4, uniqueItems: true }),
+};
 
-const rung = <K extends (typeof RUNGS)[number], T extends Parameters<typeof Type.Object>[0]>(use: K, properties: T) =>
-  Type.Object({ use: Type.Literal(use), ...properties, ...when }, { additionalProperties: false });
+const rung = <K extends (typeof RUNGS)[number], T extends Parameters<typeof Type.Object>[0]>(
+  use: K,
+  properties: T,
+) => Type.Object({ use: Type.Literal(use), ...properties, ...when }, { additionalProperties: false });
 
 /** One way to answer when the primary variant cannot. */
 export const Rung = Type.Union([

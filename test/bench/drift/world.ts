@@ -1,3 +1,4 @@
+import { EffectiveSize } from "@muster/shared/stats/effective-size";
 import { Random } from "../false-alarms/random.ts";
 
 /** One feature of a reference set: values in bins of equal share of its own sample, as references are made. */
@@ -25,8 +26,13 @@ export function drawReference(random: Random, bins: number, samples: number): Re
   return { edges, counts: countsOf(edges, values) };
 }
 
-/** Counts of one feature in one window. */
-export function drawWindow(random: Random, { edges }: Reference, samples: number, stream: Stream): number[] {
+/** One feature in one window. */
+export interface Window {
+  readonly counts: readonly number[];
+  readonly effective: number;
+}
+
+export function drawWindow(random: Random, { edges }: Reference, samples: number, stream: Stream): Window {
   const { shift, correlation } = stream;
   const fresh = Math.sqrt(1 - correlation * correlation);
   const values = new Float64Array(samples);
@@ -35,10 +41,16 @@ export function drawWindow(random: Random, { edges }: Reference, samples: number
     state = correlation * state + fresh * random.normal();
     values[index] = state + shift;
   }
-  return countsOf(edges, values);
+  const size = new EffectiveSize();
+  const counts = countsOf(edges, values, (bin) => size.add(bin));
+  return { counts, effective: size.take(counts) };
 }
 
-function countsOf(edges: readonly number[], values: Float64Array): number[] {
+function countsOf(
+  edges: readonly number[],
+  values: Float64Array,
+  each = (_bin: number): void => {},
+): number[] {
   const counts = new Array<number>(edges.length + 1).fill(0);
   for (const value of values) {
     let low = 0;
@@ -49,6 +61,7 @@ function countsOf(edges: readonly number[], values: Float64Array): number[] {
       else low = middle + 1;
     }
     counts[low]! += 1;
+    each(low);
   }
   return counts;
 }

@@ -8,7 +8,7 @@ import {
   SERVING_MS,
   type Sums,
 } from "@muster/control-plane/rollouts/exposure/sums";
-import { LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import { LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 import { quantile, shareFrom } from "@muster/shared/stats/histogram";
 
 /** One-sided normal quantiles for the rates that are simulated, shared out over the four shares below. */

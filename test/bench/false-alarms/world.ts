@@ -1,4 +1,5 @@
-import { CONFIDENCE_EDGES, type InferenceCounters, LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import type { InferenceCounters } from "@muster/shared/protocol/messages";
+import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 import { Random } from "./random.ts";
 
 /** What a bad release does to the devices that run it. */

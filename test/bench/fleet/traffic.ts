@@ -1,4 +1,5 @@
-import { CONFIDENCE_EDGES, type Heartbeat, LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import type { Heartbeat } from "@muster/shared/protocol/messages";
+import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 
 /** Results in a batch. */
 export const RESULTS = 10;

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { ModelDeployment } from "@muster/agent/inference/deployment";
+import type { InferenceSettings } from "@muster/agent/inference/settings";
 import { BenchBox } from "../../integration/runner/bench-box.ts";
 import type { BenchModel } from "./models.ts";
 
@@ -13,8 +14,9 @@ export interface ServedBox {
 export async function serve(
   models: readonly BenchModel[],
   more: Partial<ModelDeployment> = {},
+  settings: Partial<InferenceSettings> = {},
 ): Promise<ServedBox> {
-  const box = await BenchBox.create({ settings: { port: null } });
+  const box = await BenchBox.create({ settings: { port: null, ...settings } });
   const deployed = await Promise.all(
     models.map(({ name, bytes, golden }) => box.model(name, bytes, [...golden], more)),
   );

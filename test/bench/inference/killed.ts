@@ -6,13 +6,15 @@ import { requestsOf } from "./requests.ts";
 
 const CLIENTS = 4;
 const KILL_EVERY_MS = 1_000;
+/** A device would give up a model that crashes once a second. */
+const PATIENT = { crashBudget: 1_000, restartMaxSeconds: 0.2 };
 
 /**
  * The runner is killed once a second under load. Clients know the right answer to each of their requests and send
  * again when a connection ends.
  */
 export async function killedRunner(tiny: BenchModel, seconds: number): Promise<Figure[]> {
-  const served = await serve([tiny]);
+  const served = await serve([tiny], {}, PATIENT);
   const { inference } = served.box;
   const requests = requestsOf(tiny);
   const right = new Map<number, string>();

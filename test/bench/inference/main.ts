@@ -6,6 +6,7 @@ import { killedRunner } from "./killed.ts";
 import { buildModel, CONV, TINY, WIDE } from "./models.ts";
 import { precisions } from "./precision.ts";
 import { heavyModel, oneClient, tinyModel } from "./serving.ts";
+import { shadowed } from "./shadow.ts";
 import { stream } from "./stream.ts";
 
 /**
@@ -26,6 +27,7 @@ try {
     ...(await tinyModel(tiny.int8, measured)),
     ...(await heavyModel(conv.int8, measured)),
     ...(await stream(conv.int8, STREAM_SECONDS)),
+    ...(await shadowed(conv.int8, measured)),
     ...(await killedRunner(tiny.int8, KILL_SECONDS)),
     ...(await precisions(conv, measured)),
     ...(await precisions(wide, measured)),

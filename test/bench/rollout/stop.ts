@@ -52,8 +52,7 @@ export async function stopBadRelease(fleet: WireFleet, spreadSeconds: number): P
   await plane.api.send("POST", `/rollouts/${id}/start`);
   const devices = swarm.actors.length;
   await until("everybody to be in flight", LIMIT_MS, async () => watch.held === devices || undefined, 20);
-  if (watch.failedAt.length > 0)
-    throw new Error("an update failed before all were told");
+  if (watch.failedAt.length > 0) throw new Error("an update failed before all were told");
 
   // Whoever failed the good release before, in its probation, goes back to what it had then.
   watch.expect((digest) => digest !== releases.bad.digest);

@@ -13,7 +13,15 @@ import { release, reported } from "../../support/fleet/messages.ts";
 
 const DEVICES = 6;
 const idOf = (index: number): string => `d-${index}`;
-const hardware = { platform: "linux", arch: "x64", cpuModel: "", cores: 4, memoryMiB: 1, opset: 26, providers: ["cpu"] };
+const hardware = {
+  platform: "linux",
+  arch: "x64",
+  cpuModel: "",
+  cores: 4,
+  memoryMiB: 1,
+  opset: 26,
+  providers: ["cpu"],
+};
 
 function insertDevice(db: Database, index: number): void {
   db.prepare(

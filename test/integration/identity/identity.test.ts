@@ -111,7 +111,15 @@ const order = (joinToken = token(), now = Date.now()) => ({
   token: joinToken,
   name: "press-7",
   labels: { line: "7" },
-  hardware: { platform: "linux", arch: "x64", cpuModel: "t", cores: 1, memoryMiB: 1, opset: 26, providers: ["cpu"] },
+  hardware: {
+    platform: "linux",
+    arch: "x64",
+    cpuModel: "t",
+    cores: 1,
+    memoryMiB: 1,
+    opset: 26,
+    providers: ["cpu"],
+  },
   timeoutMs: 5000,
   now,
 });

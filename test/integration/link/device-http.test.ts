@@ -5,8 +5,8 @@ import type { AddressInfo, Socket } from "node:net";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
-import { DesiredPoll } from "@muster/agent/link/desired-poll";
 import { DeviceHttp, type TlsMaterial } from "@muster/agent/link/device-http";
+import { DocumentPoll } from "@muster/agent/link/document-poll";
 import { postJson, readBody } from "@muster/agent/link/response";
 import { type ErrorCode, isMusterError, MusterError } from "@muster/shared/errors";
 import { deviceTls, type Fleet, makeFleet } from "./fleet.ts";
@@ -177,8 +177,9 @@ describe("poll of the directive", () => {
       else if (request.headers["if-none-match"] === '"4"') response.writeHead(304).end();
       else response.writeHead(200, { etag: '"4"' }).end('{"the": "directive"}');
     };
-    const poll = new DesiredPoll({
+    const poll = new DocumentPoll({
       http: client(),
+      path: "/device/v1/desired",
       downMs: 10,
       upMs: 3_600_000,
       random: () => 0,
@@ -204,8 +205,9 @@ describe("poll of the directive", () => {
   it("does not forget what it was asked for while an answer was on its way", async () => {
     const held: ServerResponse[] = [];
     handler = (_request, response) => held.push(response);
-    const poll = new DesiredPoll({
+    const poll = new DocumentPoll({
       http: client(),
+      path: "/device/v1/desired",
       downMs: 200,
       upMs: 3_600_000,
       random: () => 0,
@@ -228,8 +230,9 @@ describe("poll of the directive", () => {
       asked += 1;
       response.writeHead(204).end();
     };
-    const poll = new DesiredPoll({
+    const poll = new DocumentPoll({
       http: client(),
+      path: "/device/v1/desired",
       downMs: 10,
       upMs: 3_600_000,
       random: () => 0,

@@ -79,6 +79,10 @@ export function makeAgent(
         offered.push(`${source} ${Buffer.from(directive as Uint8Array).toString()}`);
         return "accepted";
       },
+      offerPolicy: async (policy) => {
+        offered.push(`policy ${Buffer.from(policy as Uint8Array).toString()}`);
+        return "accepted";
+      },
       vitals: () => ({
         uptimeSeconds: 1,
         health: { ...idleHealth, outboxBytes: outbox.position().bytes },

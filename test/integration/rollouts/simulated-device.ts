@@ -17,6 +17,8 @@ export interface Behaviour {
   offlineUntil?: number;
 }
 
+const STEP_SECONDS = 10;
+
 /** A device as the control plane sees it: takes the retained directive, reports as ingest stores it. */
 export class SimulatedDevice {
   readonly id: string;
@@ -97,7 +99,14 @@ export class SimulatedDevice {
       };
       return;
     }
-    this.#update = { directive, left: this.behaviour.takes ?? 1 };
+    const inShadow = (directive.payload.shadow?.seconds ?? 0) / STEP_SECONDS;
+    this.#update = { directive, left: (this.behaviour.takes ?? 1) + inShadow };
+  }
+
+  /** The release that runs beside the live one now. */
+  get shadowed(): ReleaseRef | null {
+    const { left = 0, directive } = this.#update ?? {};
+    return left > (this.behaviour.takes ?? 1) ? (directive?.payload.release ?? null) : null;
   }
 
   #onUpdate({ payload }: Directive): Behaviour["onUpdate"] {
@@ -166,7 +175,7 @@ export class SimulatedDevice {
         ? {
             generation: update.generation,
             release: update.release,
-            phase: "fetching",
+            phase: this.shadowed ? "staged" : "fetching",
             since: this.#world.now,
           }
         : null,

@@ -150,6 +150,14 @@ export const GOLDEN = {
       outputs: [tensor("scores", [1, 4], [0.99986, 4.54e-5, 4.54e-5, 4.54e-5])],
     },
   ],
+  /** A classifier with gain 0 knows nothing. */
+  flat: [
+    {
+      inputs: [tensor("x", [1, 4], [1, 2, 3, 4])],
+      outputs: [tensor("scores", [1, 4], [0.25, 0.25, 0.25, 0.25])],
+    },
+  ],
+  halved: [{ inputs: [tensor("x", [1], [1])], outputs: [tensor("y", [1], [1], "FP16")] }],
   arithmetic: [
     {
       inputs: [tensor("a", [2], [1, 2]), tensor("b", [2], [4, 8])],

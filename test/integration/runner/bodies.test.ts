@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { BodyReader, errorAnswer, jsonAnswer, send } from "@muster/agent/runner/http";
+import { BodyReader } from "@muster/agent/runner/bodies";
+import { errorAnswer, jsonAnswer, send } from "@muster/agent/runner/http";
 import { until } from "./bench-box.ts";
 import { call } from "./client.ts";
 

@@ -8,7 +8,7 @@ let box: BenchBox;
 let target: Target;
 
 before(async () => {
-  box = await BenchBox.create({ settings: { hangSeconds: 3, restartMinSeconds: 0.05 } });
+  box = await BenchBox.create({ settings: { hangSeconds: 3, restartMinSeconds: 0.05, crashBudget: 100 } });
   await box.serve([
     await box.model("classifier", classifier(), GOLDEN.classifier),
     await box.model("trap", trap(), GOLDEN.trap),

@@ -179,6 +179,6 @@ test("idle closes the endpoint and ends the runner", async () => {
 });
 
 test("the CPU is among the providers that work here, and comes last", async () => {
-  const { providers } = await detectRuntime();
+  const { providers } = await detectRuntime({});
   assert.equal(providers.at(-1), "cpu");
 });

@@ -39,7 +39,10 @@ function assertWhole(dataDir: string, versions: string[]): void {
   for (const component of manifest.components) {
     const [file, digest] =
       component.type === "model"
-        ? [`models/${component.name}/${component.variants[0]?.id}/model.onnx`, component.variants[0]?.model.digest]
+        ? [
+            `models/${component.name}/${component.version}/${component.variants[0]?.id}/model.onnx`,
+            component.variants[0]?.model.digest,
+          ]
         : [`config/${component.name}.json`, component.document.digest];
     assert.equal(
       sha256(readFileSync(join(current, file))),

@@ -146,6 +146,7 @@ export class Origin {
       rollout: "rollout-1",
       release,
       floor: 0,
+      shadow: null,
       ...over,
     };
     return JSON.stringify(signDirective(payload, this.keys.directive));

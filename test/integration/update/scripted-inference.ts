@@ -1,5 +1,8 @@
 import { readFile } from "node:fs/promises";
-import type { Deployment, InferencePort, Observed } from "@muster/agent/update/ports";
+import type { Deployment } from "@muster/agent/inference/deployment";
+import type { ShadowRun } from "@muster/agent/inference/shadow";
+import { emptyShadowTally } from "@muster/agent/shadow/tally";
+import type { InferencePort, Observed } from "@muster/agent/update/ports";
 import { type ErrorCode, MusterError } from "@muster/shared/errors";
 import { sha256 } from "@muster/shared/trust/digest";
 
@@ -8,6 +11,8 @@ export interface Fate {
   prepare?: ErrorCode;
   serve?: ErrorCode;
   observed?: Partial<Observed>;
+  /** What it says of a hundred inferences in the shadow, and how it ends there. */
+  shadow?: { agreed?: number; crash?: ErrorCode };
 }
 
 interface Prepared {
@@ -16,6 +21,10 @@ interface Prepared {
 }
 
 const QUIET: Observed = { inferences: 100, failures: 0, crashes: 0, p95Ms: 5 };
+
+/** A real model has no fate: all goes well with it. */
+const fateOf = (content: Buffer): Fate =>
+  content[0] === 0x7b ? (JSON.parse(content.toString().split("\n")[0] ?? "{}") as Fate) : {};
 
 /** The inference port with outcomes that the model files themselves prescribe: JSON and a line of padding. */
 export class ScriptedInference implements InferencePort {
@@ -38,7 +47,7 @@ export class ScriptedInference implements InferencePort {
       const content = await readFile(model.modelPath);
       if (sha256(content) !== model.digest) throw new MusterError("artifact.corrupted");
       JSON.parse(await readFile(model.goldenPath, "utf8"));
-      fate = JSON.parse(content.toString().split("\n")[0] ?? "{}") as Fate;
+      fate = fateOf(content);
     }
     if (fate.prepare) throw new MusterError(fate.prepare);
     this.#prepared += 1;
@@ -53,6 +62,18 @@ export class ScriptedInference implements InferencePort {
     this.state = "ready";
     this.history.push(prepared.deployment.release.version);
     this.onCall("served");
+  }
+
+  async shadow(prepared: Prepared): Promise<ShadowRun> {
+    this.onCall("shadow");
+    const { agreed = 100, crash } = prepared.fate.shadow ?? {};
+    const compared = agreed < 0 ? {} : { compared: 100, agreed };
+    return {
+      tallies: () =>
+        prepared.deployment.models.map(({ name }) => ({ ...emptyShadowTally(name), ...compared })),
+      failure: () => (crash ? new MusterError(crash) : undefined),
+      stop: async () => this.onCall("shadow-over"),
+    };
   }
 
   async discard(): Promise<void> {
@@ -77,7 +98,8 @@ export class ScriptedInference implements InferencePort {
       type: "model" as const,
       ...{ name, version, digest, variant, provider },
     }));
-    return { state: this.state, release: deployment?.release ?? null, components };
+    const release = deployment?.release ?? null;
+    return { state: this.state, release, retrying: this.state === "starting", components };
   }
 
   observed(): Observed {

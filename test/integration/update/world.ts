@@ -4,19 +4,32 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { measureOnce } from "@muster/agent/choice/measure-once";
 import { Outbox } from "@muster/agent/outbox/outbox";
+import { Shadowing } from "@muster/agent/shadow/shadowing";
 import { openDatabase } from "@muster/agent/storage/database";
+import { systemClock } from "@muster/agent/update/clock";
 import { UpdateEngine, type UpdatePorts } from "@muster/agent/update/engine";
 import type { HttpPort } from "@muster/agent/update/ports";
 import { MusterError } from "@muster/shared/errors";
 import type { OutboxRecord, UpdateBody } from "@muster/shared/protocol/messages";
-import type { GoldenSet } from "@muster/shared/protocol/model-evidence";
+import type { GoldenSet, ReferenceSet } from "@muster/shared/protocol/model-evidence";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
-import type { Component, ProbationRule, ReleaseManifest } from "@muster/shared/protocol/release";
+import type {
+  Component,
+  ModelVariant,
+  ProbationRule,
+  ReleaseManifest,
+} from "@muster/shared/protocol/release";
+import type { Serving } from "@muster/shared/protocol/serving/serving";
+import type { ShadowReport } from "@muster/shared/protocol/shadow-report";
+import type { DirectivePayload } from "@muster/shared/trust/directive";
+import { signingKeyFrom } from "@muster/shared/trust/ed25519";
 import { Origin } from "./origin.ts";
 import { type Fate, ScriptedInference } from "./scripted-inference.ts";
 
 export const DEVICE = "dabcdefghijklmnopqrst";
+export const DEVICE_KEY = signingKeyFrom(Buffer.alloc(32, 9));
 
 const PROBATION: ProbationRule = {
   minSeconds: 0,
@@ -68,7 +81,17 @@ export function portsOn(dataDir: string, url: () => string, over: Partial<Update
   });
   const http = plainHttp(url);
   const { settings, ...others } = over;
+  const shadow = new Shadowing({
+    device: DEVICE,
+    key: DEVICE_KEY,
+    clock: systemClock,
+    availableBytes: () => 2 ** 30,
+    settings: { reserveBytes: 2 ** 20, mostBytes: 2 ** 20, directory: dataDir, lookMs: 5 },
+    log,
+  });
+  const measure = measureOnce(database, Date.now, { benchMs: 50 });
   const ports: UpdatePorts = {
+    ...{ measure, runtimes: {}, shadow },
     ...{ device: DEVICE, dataDir, database, outbox, inference, log, facts, http, random: Math.random },
     ...others,
     settings: { ...FAST, ...settings },
@@ -82,10 +105,21 @@ export interface ReleasePlan {
   padding?: number;
   /** A real model with its golden set, in place of a fate. */
   real?: { model: Uint8Array; golden: GoldenSet };
+  /** Variants of the model in place of the one of a fate. */
+  variants?: VariantPlan[];
+  serving?: Serving;
   config?: string;
   probation?: Partial<ProbationRule>;
   providers?: string[];
   modelless?: boolean;
+}
+
+export interface VariantPlan {
+  id: string;
+  providers?: string[];
+  model: Uint8Array;
+  golden: GoldenSet;
+  accuracy?: number;
 }
 
 /** A device with its origin: one per test. */
@@ -162,7 +196,8 @@ export class World {
             type: "model",
             name: "eyes",
             version,
-            variants: [
+            ...(plan.serving && { serving: plan.serving }),
+            variants: plan.variants?.map((variant) => this.#variant(variant)) ?? [
               {
                 id: "cpu-int8",
                 precision: "int8",
@@ -191,10 +226,24 @@ export class World {
     };
   }
 
+  #variant({ id, providers = ["cpu"], model, golden, accuracy = 1 }: VariantPlan): ModelVariant {
+    const { origin } = this;
+    const reference: ReferenceSet = { schema: "muster.reference/1", samples: 1, accuracy, features: {} };
+    const json = (value: object) => origin.addArtifact(Buffer.from(JSON.stringify(value)));
+    return {
+      id,
+      precision: "int8",
+      requires: { providers },
+      model: { name: "eyes.onnx", ...origin.addArtifact(Buffer.from(model)) },
+      golden: { name: "golden.json", ...json(golden) },
+      reference: { name: "ref.json", ...json(reference) },
+    };
+  }
+
   /** Offers the next directive. */
-  async order(release: ReleaseRef | null): Promise<number> {
+  async order(release: ReleaseRef | null, over: Partial<DirectivePayload> = {}): Promise<number> {
     this.#generation += 1;
-    await this.engine.offer(this.origin.directive(DEVICE, this.#generation, release), "mqtt");
+    await this.engine.offer(this.origin.directive(DEVICE, this.#generation, release, over), "mqtt");
     return this.#generation;
   }
 
@@ -237,6 +286,18 @@ export class World {
 
   updates(): UpdateBody[] {
     return this.#records().flatMap((record) => (record.kind === "update" ? [record.body] : []));
+  }
+
+  /** What was told as an event of this code. */
+  messages(code: string): string[] {
+    return this.#records().flatMap((record) =>
+      record.kind === "event" && record.body.code === code ? [record.body.message] : [],
+    );
+  }
+
+  /** What was told of candidates in the shadow. */
+  shadows(): ShadowReport[] {
+    return this.#records().flatMap((record) => (record.kind === "shadow" ? [record.body] : []));
   }
 
   events(): string[] {

@@ -30,19 +30,26 @@ export interface Graph {
   readonly outputs: readonly ValueInfo[];
   readonly nodes: readonly GraphNode[];
   readonly constants: readonly ConstantTensor[];
+  /** Default 17. */
+  readonly opset?: number;
 }
 
 /** Opset 17 and IR 8: what every ONNX Runtime since 1.12 loads. */
 const OPSET = 17;
 const IR_VERSION = 8;
 
+/** The opset that brought 4-bit integers asks for this IR. */
+const OPSET_OF_INT4 = 21;
+const IR_VERSION_OF_INT4 = 10;
+
 /** The bytes of an ONNX file (`ModelProto`). `metadata` becomes its `metadata_props`, in key order given. */
 export function encodeModel(graph: Graph, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  const { opset = OPSET } = graph;
   const model = new ProtobufMessage()
-    .integer(1, IR_VERSION)
+    .integer(1, opset >= OPSET_OF_INT4 ? IR_VERSION_OF_INT4 : IR_VERSION)
     .text(2, "muster")
     .message(7, encodeGraph(graph))
-    .message(8, new ProtobufMessage().text(1, "").integer(2, OPSET));
+    .message(8, new ProtobufMessage().text(1, "").integer(2, opset));
   for (const [key, value] of Object.entries(metadata)) {
     model.message(14, new ProtobufMessage().text(1, key).text(2, value));
   }

@@ -1,12 +1,18 @@
 import { ProtobufMessage } from "./protobuf.ts";
 
 /** Element types by their number in `TensorProto.DataType`. */
-const ELEMENT_TYPES = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const;
+const ELEMENT_TYPES = {
+  ...{ float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 },
+  ...{ uint4: 21, int4: 22 },
+} as const;
 export type ElementType = keyof typeof ELEMENT_TYPES;
 
-type TensorData = Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array;
+type TensorData = Float32Array | Uint8Array | Int8Array | Uint16Array | Int32Array | BigInt64Array;
 
-/** A named constant of a graph: row-major data whose length is the product of `dims`. */
+/**
+ * A named constant of a graph: row-major data whose length is the product of `dims`. Half floats are given as their 16
+ * bits, 4-bit integers two to a byte with the first in the lower half.
+ */
 export interface ConstantTensor {
   readonly name: string;
   readonly type: ElementType;

@@ -1,7 +1,7 @@
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
 import type { ReleaseManifest } from "@muster/shared/protocol/release";
 import type { RunningComponent } from "@muster/shared/protocol/state";
-import { chooseVariant } from "@muster/shared/protocol/variants";
+import { plannedVariants } from "@muster/shared/protocol/variants";
 
 /**
  * What runs on this hardware once a release is active.
@@ -12,6 +12,7 @@ export const componentsOf = (manifest: ReleaseManifest, facts: HardwareFacts): R
     const { name, version } = component;
     if (component.type === "config")
       return { type: "config", name, version, digest: component.document.digest };
-    const { variant, provider } = chooseVariant(component, facts);
+    const [chosen] = plannedVariants(component, facts).candidates;
+    const { variant, provider } = chosen!;
     return { type: "model", name, version, digest: variant.model.digest, variant: variant.id, provider };
   });

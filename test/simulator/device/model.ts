@@ -234,8 +234,8 @@ export class DeviceModel {
     const considered = this.#desired.consider(received, at);
     if (considered.verdict === "current") return;
     if (considered.verdict === "newer") {
-      const { generation, rollout, release, notAfter } = considered.payload;
-      this.update.order({ generation, rollout, release, notAfter }, this.#now);
+      const { generation, rollout, release, notAfter, shadow } = considered.payload;
+      this.update.order({ generation, rollout, release, notAfter, shadow }, this.#now);
     } else {
       const { code, message } = considered.error;
       const body = { code, message: `Directive ${considered.generation}: ${message}` };

@@ -1,5 +1,6 @@
 import type { Observed } from "@muster/agent/update/ports";
-import { CONFIDENCE_EDGES, type InferenceCounters, LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import type { InferenceCounters } from "@muster/shared/protocol/messages";
+import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 import type { Histogram } from "@muster/shared/protocol/model-evidence";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import { gaussian, type Random } from "../../models/training/random.ts";

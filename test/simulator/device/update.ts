@@ -1,4 +1,4 @@
-import { emptyJournal, type JournalState } from "@muster/agent/update/journal-state";
+import { emptyJournal, type JournalState, type Order } from "@muster/agent/update/journal-state";
 import { type Effect, effectOf, type JournalEvent, transition } from "@muster/agent/update/machine";
 import { judgeProbation } from "@muster/agent/update/probation";
 import { asMusterError, type ErrorCode, MusterError } from "@muster/shared/errors";
@@ -58,10 +58,7 @@ export class SimulatedUpdate {
     this.#ports.serving.serve(release, now);
   }
 
-  order(
-    order: { generation: number; rollout: string | null; release: ReleaseRef | null; notAfter: number },
-    now: number,
-  ): void {
+  order(order: Order, now: number): void {
     const { active } = this.journal;
     const { serving } = this.#ports;
     const healthy =
@@ -111,10 +108,18 @@ export class SimulatedUpdate {
 
   #duration(work: Effect): number {
     const { settings, random, slowness } = this.#ports;
-    if (work === "admit" || work === "keep") return 0;
+    if (work === "admit") return this.#shadowMs();
+    if (work === "keep") return 0;
     if (work === "watch") return settings.probationSampleMs;
     const [shortest, longest] = settings.work[work];
     return between(random, shortest, longest) * slowness();
+  }
+
+  /** A simulated candidate agrees with everything, and takes its time for it. */
+  #shadowMs(): number {
+    const { active, attempt } = this.journal;
+    const isBeside = active !== null && active.digest !== attempt?.order.release?.digest;
+    return isBeside ? (attempt?.order.shadow?.seconds ?? 0) * 1000 : 0;
   }
 
   /** The same work goes on for a while. */

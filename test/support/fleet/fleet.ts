@@ -10,6 +10,7 @@ import { Authority } from "@muster/control-plane/enrollment/authority";
 import { Enrollment } from "@muster/control-plane/enrollment/enrollment";
 import { JoinTokens } from "@muster/control-plane/enrollment/join-tokens";
 import { ServerIdentity } from "@muster/control-plane/enrollment/server-identity";
+import { type ExampleSettings, Examples } from "@muster/control-plane/examples/examples";
 import { Directory } from "@muster/control-plane/fleet/directory";
 import { Fleet } from "@muster/control-plane/fleet/fleet";
 import { Presence } from "@muster/control-plane/fleet/presence";
@@ -33,6 +34,7 @@ export interface TestFleet {
   directory: Directory;
   health: Health;
   fleet: Fleet;
+  examples: Examples;
   mqttPort: number;
   httpsPort: number;
   errors: MusterError[];
@@ -47,6 +49,7 @@ export interface TestFleetOptions {
   ingest?: Partial<IngestSettings>;
   broker?: { acceptPerSecond?: number; maxConnections?: number };
   enrollmentsPerMinute?: number;
+  examples?: Partial<ExampleSettings>;
   onAck?: (device: string, ack: Ack) => void;
 }
 
@@ -78,6 +81,19 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
   const presence = await Presence.load(stores, rules, now);
   const directory = Directory.load(stores, presence);
   const health = await openHealth(stores, directory, now);
+  const examples = await Examples.open({
+    stores,
+    directory: join(dataDir, "examples"),
+    settings: {
+      exampleMib: 8,
+      exampleDeviceMib: 16,
+      exampleTotalMib: 32,
+      exampleDays: 30,
+      ...options.examples,
+    },
+    siteOf: (device) => directory.get(device)?.site,
+    now,
+  });
   const tokens = new JoinTokens(stores, authority.pin, now);
   const parts: { broker?: Broker; api?: DeviceApi } = {};
   const ingest = new Ingest(
@@ -138,6 +154,7 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
       identity,
       enrollment,
       presence,
+      examples,
       releases: {
         trust: { file: async () => undefined },
         releases: { manifestText: async () => undefined, hasArtifact: async () => false },
@@ -175,6 +192,7 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
     directory,
     health,
     fleet,
+    examples,
     mqttPort,
     httpsPort,
     errors,

@@ -1,12 +1,11 @@
-import {
-  type Batch,
-  type Birth,
-  CONFIDENCE_EDGES,
-  type Heartbeat,
-  type InferenceCounters,
-  LATENCY_EDGES_MS,
-  type OutboxRecord,
+import type {
+  Batch,
+  Birth,
+  Heartbeat,
+  InferenceCounters,
+  OutboxRecord,
 } from "@muster/shared/protocol/messages";
+import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { ReportedState } from "@muster/shared/protocol/state";
 import { HARDWARE } from "./keys.ts";

@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import { request } from "node:https";
 import { join } from "node:path";
 import type { EnrollResponse } from "@muster/shared/protocol/device-api";
-import type { Heartbeat, StateMessage } from "@muster/shared/protocol/messages";
+import type { Batch, Heartbeat, StateMessage } from "@muster/shared/protocol/messages";
+import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { RunningComponent, UpdateOutcome, UpdatePhase } from "@muster/shared/protocol/state";
 import { downFilter, upTopic } from "@muster/shared/protocol/topics";
 import type { Directive } from "@muster/shared/trust/directive";
@@ -73,6 +74,17 @@ export class Box {
     this.#beats += 1;
     const beat = heartbeat(this.#session, this.#beats, more);
     await this.#client.publishAsync(upTopic(this.id, "heartbeat"), JSON.stringify(beat), { qos: 1 });
+  }
+
+  /** Sends outbox records, which the device has numbered. */
+  async batch(records: Batch["records"]): Promise<void> {
+    const message: Batch = { v: 1, session: this.#session, outbox: `outbox-${this.id}`, records };
+    await this.#client.publishAsync(upTopic(this.id, "batch"), JSON.stringify(message), { qos: 1 });
+  }
+
+  /** Says that it runs a release, whoever told it to. */
+  async runs(release: ReleaseRef): Promise<void> {
+    await this.#report({ running: release, runner: "ready" });
   }
 
   /** The uplink breaks: the broker sends the will. */

@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import { after, describe, it } from "node:test";
 import { flagOf, loadSettings, variableOf } from "@muster/agent/config/load";
 import { inferenceSettings, missingSocket } from "@muster/agent/config/module-settings";
-import { MAX_SOCKET_PATH } from "@muster/agent/inference/endpoint";
+import { MAX_SOCKET_PATH } from "@muster/agent/inference/socket-paths";
 import { isMusterError } from "@muster/shared/errors";
 
 const data = mkdtempSync(join(tmpdir(), "muster-settings-"));

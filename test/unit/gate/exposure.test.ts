@@ -4,6 +4,7 @@ import { membersOf } from "@muster/control-plane/rollouts/exposure/arms";
 import { newestClosed, roundsOf } from "@muster/control-plane/rollouts/exposure/blocks";
 import { DeviceExposure } from "@muster/control-plane/rollouts/exposure/device-exposure";
 import {
+  COMPARED,
   CRASHES,
   FAILURES,
   INFERENCES,
@@ -212,4 +213,19 @@ test("an exposure is the same after it was stored", () => {
       );
     }),
   );
+});
+
+test("a device in the shadow serves nothing of the release: its first block begins once it does", () => {
+  const grid = { openedAt: OPENED_AT, roundsMs: [BLOCK_MS] };
+  const inShadow = counters(NEW, { inferences: 0, servingMs: 0, shadow: { compared: 10, agreed: 9 } });
+  const waiting = DeviceExposure.empty(grid)
+    .with([inShadow], OPENED_AT + 0.5 * BLOCK_MS)
+    .with([inShadow], OPENED_AT + 1.5 * BLOCK_MS);
+  assert.deepEqual([waiting.since, waiting.firstBlock(0)], [0, -1]);
+  assert.equal(waiting.totals[COMPARED], 20);
+  const serving = waiting
+    .with([counters(NEW)], OPENED_AT + 2.5 * BLOCK_MS)
+    .with([counters(NEW)], OPENED_AT + 3.5 * BLOCK_MS);
+  assert.deepEqual([serving.since, serving.firstBlock(0)], [OPENED_AT + 2.5 * BLOCK_MS, 3]);
+  assert.equal(serving.block(0, 3)?.[INFERENCES], 100);
 });

@@ -1,6 +1,7 @@
 import type { TrackedMember } from "@muster/control-plane/rollouts/exposure/arms";
 import { TrackedExposures } from "@muster/control-plane/rollouts/exposure/tracked";
-import { CONFIDENCE_EDGES, type InferenceCounters, LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import type { InferenceCounters } from "@muster/shared/protocol/messages";
+import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 
 export const NEW = `sha256:${"1".repeat(64)}`;
 export const OLD = `sha256:${"0".repeat(64)}`;

@@ -311,3 +311,22 @@ test("a device whose first block is still open is waited for, but not for long",
   const later = judgeGate({ ...input, now: OPENED_AT + 30_000 + 2 * 60_000 + 1, heldSince: OPENED_AT });
   assert.equal(later.verdict, "met", later.reason);
 });
+
+test("agreement in the shadow is judged by what was compared: nothing has served yet", () => {
+  const shadow = (compared: number, agreed: number): Measured => ({
+    inferences: 0,
+    servingMs: 0,
+    shadow: { compared, agreed },
+  });
+  const verdictOf = (updated: Measured, sample = {}) => {
+    const fleet = fleetOf({ updated: 1, controls: 6, blocks: 1 }, beside(updated));
+    const gate = { metrics: [{ metric: "shadow-agreement" as const, limit: 95 }], sample };
+    return judgeGate(judged(fleet, gate)).conditions.find(({ kind }) => kind === "shadow-agreement")?.verdict;
+  };
+  assert.equal(verdictOf(shadow(20, 18)), "violated");
+  assert.equal(verdictOf(shadow(20, 20)), "met");
+  assert.equal(verdictOf(shadow(19, 0)), "inconclusive", "fewer than 20 say nothing");
+  const sample = { minInferences: 500, minInferenceHours: 24 };
+  assert.equal(verdictOf(shadow(499, 0), sample), "inconclusive");
+  assert.equal(verdictOf(shadow(500, 0), sample), "violated");
+});

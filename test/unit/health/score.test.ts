@@ -21,6 +21,8 @@ const window = {
   inferences: 1000,
   failures: 0,
   fallbacks: 0,
+  degraded: 0,
+  refused: 0,
   p95Ms: 4,
 };
 const vitals = {

@@ -22,7 +22,11 @@ const short = (counters: ServingCounters) =>
 describe("what each release did", () => {
   let counters: ServingCounters;
   beforeEach(() => {
-    counters = new ServingCounters(edges, () => clock);
+    counters = new ServingCounters(
+      edges,
+      () => clock,
+      () => null,
+    );
   });
 
   test("is nothing while nothing is served", () => {
@@ -83,7 +87,11 @@ describe("what each release did", () => {
     const steps = fc.array(fc.tuple(fc.constantFrom("a", "b", undefined), fc.nat(1000), fc.boolean()));
     fc.assert(
       fc.property(steps, (all) => {
-        const book = new ServingCounters(edges, () => clock);
+        const book = new ServingCounters(
+          edges,
+          () => clock,
+          () => null,
+        );
         const expected = new Map<string, number>();
         const told = new Map<string, number>();
         const take = () => {

@@ -14,7 +14,7 @@ import {
 } from "@muster/control-plane/health/sums";
 import { decodeSums, encodeSums } from "@muster/control-plane/health/sums-codec";
 import { isMusterError } from "@muster/shared/errors";
-import { LATENCY_EDGES_MS } from "@muster/shared/protocol/messages";
+import { LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 import fc from "fast-check";
 import { heartbeat, inference } from "../../support/fleet/messages.ts";
 
@@ -22,7 +22,7 @@ const sumsOf = (...beats: ReturnType<typeof heartbeat>[]): Sums => {
   const sums = noSums();
   for (const beat of beats) {
     addAgent(sums, beat);
-    for (const entry of beat.inference) addInference(sums, entry);
+    for (const entry of beat.inference) addInference(sums, entry, null);
   }
   return sums;
 };
@@ -67,6 +67,52 @@ describe("sums of heartbeats", () => {
           assert.ok(Math.abs(parts[place]! - value) < 1e-6, `place ${place}`);
       }),
     );
+  });
+
+  test("energy counts for the inferences it is of, and what was modelled is told apart", () => {
+    const sums = noSums();
+    addInference(
+      sums,
+      inference({ inferences: 100, energyMj: 5_000, cpuMs: 400, refused: 25, degraded: 50 }),
+      "measured",
+    );
+    addInference(
+      sums,
+      inference({ inferences: 300, energyMj: null, cpuMs: 1_200, refused: 0, degraded: 0 }),
+      null,
+    );
+    addInference(
+      sums,
+      inference({ inferences: 100, energyMj: 15_000, cpuMs: 400, refused: 0, degraded: 900 }),
+      "modelled",
+    );
+    const figures = figuresOf(decodeSums(encodeSums(sums)));
+    assert.deepEqual(
+      [sums[AT.energyMj], sums[AT.energyInferences], sums[AT.modelledMj]],
+      [20_000, 200, 15_000],
+    );
+    assert.equal(figures.joulesPerInference, 0.1);
+    assert.equal(figures.cpuMsPerInference, 4);
+    assert.equal(figures.degradedPercent, 30, "a share over 100 % is none");
+    assert.equal(figures.refusedPercent, (100 * 25) / 525);
+  });
+
+  test("the draw of a box is kept as its other vitals are", () => {
+    const sums = noSums();
+    for (const watts of [4.25, 7.75, null])
+      addAgent(
+        sums,
+        heartbeat("s", 1, {
+          health: { ...health(1), power: { heat: "normal", draw: "normal", watts, energy: null } },
+        }),
+      );
+    addAgent(sums, heartbeat("s", 2, { health: health(1) }));
+    assert.deepEqual(figuresOf(decodeSums(encodeSums(sums))).vitals.watts, {
+      mean: 6,
+      min: 4.25,
+      max: 7.75,
+      last: 7.75,
+    });
   });
 
   test("whatever a device makes up, they can be stored and read back", () => {
@@ -120,7 +166,7 @@ describe("sums of heartbeats", () => {
         (error) => isMusterError(error, "storage.broken"),
         String(bytes),
       );
-    assert.deepEqual(decodeSums(Uint8Array.from([1, SUMS_LENGTH, 2])), noSums());
+    assert.deepEqual(decodeSums(Uint8Array.from([2, SUMS_LENGTH, 2])), noSums());
   });
 
   test("vitals keep least, greatest and newest; a missing sensor counts nothing", () => {

@@ -16,7 +16,7 @@ const crashesOf = (...beats: [operationalMs: number, crashes: number][]): number
     const agent = { operationalMs, connectedMs: 0, syncSucceeded: 1, syncFailed: 0 };
     const sums = noSums();
     addAgent(sums, heartbeat("session-1", 1, { agent }));
-    addInference(sums, inference({ crashes }));
+    addInference(sums, inference({ crashes }), null);
     accumulator.add(sums);
   }
   return windowOf(accumulator, true).crashes;

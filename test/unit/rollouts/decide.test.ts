@@ -254,7 +254,7 @@ test("a release in quarantine is not told to the class, and what has not begun i
       ["skipped", "quarantined"],
       ["waiting", null],
     ]);
-    assert.deepEqual(decision.instructions, [{ device: "d0", release: OLD }]);
+    assert.deepEqual(decision.instructions, [{ device: "d0", release: OLD, shadow: null }]);
     const [event] = decision.events;
     assert.equal(event?.kind, "quarantined");
     assert.equal(

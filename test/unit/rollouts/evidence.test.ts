@@ -150,6 +150,17 @@ const proofs: [string, ReportedState | null, boolean][] = [
     true,
   ],
   [
+    "the right component as what it fell back to",
+    {
+      ...onNew,
+      components: [
+        { ...components[0]!, degraded: { step: "provider", reason: "cuda crashed" } },
+        components[1]!,
+      ],
+    },
+    false,
+  ],
+  [
     "another document",
     { ...onNew, components: [components[0]!, { ...components[1]!, digest: sha256("else") }] },
     false,

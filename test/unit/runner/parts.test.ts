@@ -3,37 +3,8 @@ import { PassThrough } from "node:stream";
 import { describe, test } from "node:test";
 import { forwardLines } from "@muster/agent/inference/output-lines";
 import { Watchdog } from "@muster/agent/inference/watchdog";
-import { FifoScheduler } from "@muster/agent/runner/scheduler";
 import type { Datatype } from "@muster/agent/runner/tensors/datatypes";
 import { verdictsOf } from "@muster/agent/runner/verdict";
-import { isMusterError } from "@muster/shared/errors";
-
-describe("the scheduler", () => {
-  test("runs one job at a time in order of arrival, and goes on after one that fails", async () => {
-    const scheduler = new FifoScheduler(10);
-    const log: string[] = [];
-    const job = (name: string, fails = false) =>
-      scheduler.run(async () => {
-        log.push(`${name} begins`);
-        await new Promise(setImmediate);
-        log.push(`${name} ends`);
-        if (fails) throw new Error(name);
-        return name;
-      });
-    const [a, b, c] = await Promise.allSettled([job("a"), job("b", true), job("c")]);
-    assert.deepEqual([a.status, b.status, c.status], ["fulfilled", "rejected", "fulfilled"]);
-    assert.deepEqual(log, ["a begins", "a ends", "b begins", "b ends", "c begins", "c ends"]);
-  });
-
-  test("refuses what is beyond its limit and takes more when there is room", async () => {
-    const scheduler = new FifoScheduler(2);
-    const job = () => scheduler.run(() => new Promise(setImmediate));
-    const running = [job(), job()];
-    await assert.rejects(job(), (error) => isMusterError(error, "inference.overloaded"));
-    await Promise.all(running);
-    await job();
-  });
-});
 
 describe("the verdict of outputs", () => {
   const output = (shape: number[], data: number[], datatype: Datatype = "FP32") => ({
@@ -73,13 +44,17 @@ describe("the verdict of outputs", () => {
 });
 
 test("the watchdog gives up after as many pings without an answer as it has patience", () => {
-  const watchdog = new Watchdog(3);
-  assert.deepEqual([watchdog.beat(), watchdog.beat()], [1, 2]);
+  const watchdog = new Watchdog();
+  const beats = (count: number) => Array.from({ length: count }, () => watchdog.beat(3));
+  assert.deepEqual(beats(2), [1, 2]);
   watchdog.answered(2);
   watchdog.answered(1);
-  assert.deepEqual([watchdog.beat(), watchdog.beat(), watchdog.beat(), watchdog.beat()], [3, 4, 5, "hung"]);
+  assert.deepEqual(beats(4), [3, 4, 5, "hung"]);
+  assert.equal(watchdog.beat(4), 6);
   watchdog.answered(3);
-  assert.equal(watchdog.beat(), 6);
+  assert.equal(watchdog.beat(4), 7);
+  watchdog.alive();
+  assert.deepEqual(beats(4), [8, 9, 10, "hung"]);
 });
 
 test("lines are told whole, long ones cut, and too many counted", async () => {

@@ -22,6 +22,7 @@ const payload: DirectivePayload = {
   rollout: null,
   release: { name: "vibration", version: "1.1.0", sequence: 3, digest: `sha256:${"a".repeat(64)}` },
   floor: 2,
+  shadow: null,
 };
 const context: DirectiveContext = {
   device,

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { isMusterError } from "@muster/shared/errors";
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
 import type { ModelComponent, Requirements } from "@muster/shared/protocol/release";
-import { chooseVariant } from "@muster/shared/protocol/variants";
+import { plannedVariants } from "@muster/shared/protocol/variants";
 
 const artifact = { name: "m.onnx", digest: `sha256:${"a".repeat(64)}`, size: 1 };
 const component = (...requires: Requirements[]): ModelComponent => ({
@@ -44,8 +44,11 @@ const choices: [string, Requirements[], string, string][] = [
 ];
 for (const [name, requires, id, provider] of choices)
   test(`takes ${name}`, () => {
-    const chosen = chooseVariant(component(...requires), facts);
-    assert.deepEqual([chosen.variant.id, chosen.provider], [id, provider]);
+    const { candidates } = plannedVariants(component(...requires), facts);
+    assert.deepEqual(
+      candidates.map(({ variant, provider }) => [variant.id, provider]),
+      [[id, provider]],
+    );
   });
 
 test("says for every variant what the device lacks", () => {
@@ -54,7 +57,7 @@ test("says for every variant what the device lacks", () => {
     { providers: ["cpu"], hardwareClasses: ["linux-x64-cpu"] },
   );
   assert.throws(
-    () => chooseVariant(impossible, facts),
+    () => plannedVariants(impossible, facts),
     (error) =>
       isMusterError(error, "release.no-variant") &&
       error.message.includes("v0 needs provider cuda, has webgpu, cpu") &&

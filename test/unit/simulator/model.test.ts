@@ -232,3 +232,21 @@ test("whatever happens to its connections, a device sends its records in order a
   const seeds = fc.integer({ min: 1, max: 1000 });
   fc.assert(fc.property(fc.array(happening, { maxLength: 40 }), seeds, live), { numRuns: 100 });
 });
+
+test("a candidate is in the shadow for its time, and serves then", () => {
+  const rig = new Rig({ heartbeatMs: 1_000 });
+  rig.pass(120_000);
+  const shadow = {
+    seconds: 300,
+    samplePercent: 10,
+    cpuPercent: 25,
+    minCompared: 100,
+    minAgreementPercent: 95,
+  };
+  rig.direct(2, 1, { shadow });
+  rig.pass(280_000);
+  assert.equal(rig.model.reported().update?.phase, "staged");
+  assert.equal(rig.model.reported().running?.version, "1.1.0");
+  rig.pass(120_000);
+  assert.equal(rig.model.reported().running?.version, "1.2.0");
+});

@@ -131,6 +131,7 @@ export class Rig {
       rollout: "rollout-1",
       release: sequence === null ? null : release(sequence),
       floor: 0,
+      shadow: null,
       ...more,
     };
     const directive = JSON.stringify(signDirective(payload, key));

@@ -18,7 +18,7 @@ const release = (version: string, sequence: number): ReleaseRef => ({
 });
 const ordered = (generation: number, target: ReleaseRef): JournalEvent => ({
   type: "ordered",
-  order: { generation, rollout: null, release: target, notAfter: 1000 },
+  order: { generation, rollout: null, release: target, notAfter: 1000, shadow: null },
   healthy: true,
 });
 

@@ -63,7 +63,7 @@ class Device {
     const { active } = this.state;
     this.apply({
       type: "ordered",
-      order: { generation: this.generation, rollout: null, release, notAfter: NOT_AFTER },
+      order: { generation: this.generation, rollout: null, release, notAfter: NOT_AFTER, shadow: null },
       healthy: sameRelease(this.serving, active),
     });
   }

@@ -19,6 +19,7 @@ const order = (generation: number, target: ReleaseRef | null): Order => ({
   rollout: null,
   release: target,
   notAfter: 1000,
+  shadow: null,
 });
 const ordered = (generation: number, target: ReleaseRef | null, healthy = true): JournalEvent => ({
   type: "ordered",

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseWindow } from "@muster/control-plane/fleet/maintenance-window";
 import { type AdmissionInput, admit } from "@muster/control-plane/rollouts/admission/admit";
 import { regionOf } from "@muster/control-plane/rollouts/admission/blast-radius";
 import type { PaceState } from "@muster/control-plane/rollouts/admission/pace";
 import type { BlastRadius, Limit } from "@muster/control-plane/rollouts/plan";
+import { parseWindow } from "@muster/shared/time/weekly-window";
 import fc from "fast-check";
 import { type Box, boundless, candidate, placesOf } from "./places.ts";
 

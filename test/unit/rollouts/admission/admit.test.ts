@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseWindow } from "@muster/control-plane/fleet/maintenance-window";
 import { type AdmissionInput, admit } from "@muster/control-plane/rollouts/admission/admit";
+import { parseWindow } from "@muster/shared/time/weekly-window";
 import { type Box, boundless, box, candidate, placesOf } from "./places.ts";
 
 const HOUR = 3_600_000;

@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { MusterError } from "@muster/shared/errors";
+import { sha256 } from "@muster/shared/trust/digest";
+import type { ModelDeployment } from "../inference/deployment.ts";
+
+export const reasonOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).slice(0, 600);
+
+/** What a model is called in messages. */
+export const labelOf = ({ name, version, variant }: ModelDeployment): string =>
+  `Model ${name} ${version} (${variant})`;
+
+const unreadable = (deployment: ModelDeployment, cause: unknown) =>
+  new MusterError("artifact.corrupted", `${labelOf(deployment)} cannot be read: ${reasonOf(cause)}`, {
+    cause,
+  });
+
+function requireDigest(deployment: ModelDeployment, digest: string): void {
+  if (digest !== deployment.digest)
+    throw new MusterError(
+      "artifact.corrupted",
+      `${labelOf(deployment)} has digest ${digest}; signed is ${deployment.digest}.`,
+    );
+}
+
+/**
+ * The bytes of the model file, read once and checked.
+ * @throws MusterError `artifact.corrupted`
+ */
+export async function readModel(deployment: ModelDeployment): Promise<Uint8Array> {
+  const bytes = await readFile(deployment.modelPath).catch((cause) => {
+    throw unreadable(deployment, cause);
+  });
+  requireDigest(deployment, sha256(bytes));
+  return bytes;
+}
+
+/**
+ * Checks the model file without holding it in memory.
+ * @throws MusterError `artifact.corrupted`
+ */
+export async function checkModel(deployment: ModelDeployment): Promise<void> {
+  const hash = createHash("sha256");
+  try {
+    for await (const chunk of createReadStream(deployment.modelPath)) hash.update(chunk as Buffer);
+  } catch (cause) {
+    throw unreadable(deployment, cause);
+  }
+  requireDigest(deployment, `sha256:${hash.digest("hex")}`);
+}

@@ -1,0 +1,68 @@
+import type { ExampleRow } from "../../examples/example-rows.ts";
+import type { ApiApp } from "../app.ts";
+import {
+  type ExampleLine,
+  ExampleList,
+  ExampleQuery,
+  ExampleResource,
+  exampleParams,
+} from "../schemas/examples.ts";
+import type { OperatorServices } from "../services.ts";
+
+const DEFAULT_LIMIT = 100;
+
+const lineOf = ({ received_at: receivedAt, keep, ...row }: ExampleRow): ExampleLine => ({
+  ...row,
+  receivedAt,
+  keep: keep === "inputs" ? "inputs" : "summary",
+});
+
+export function exampleRoutes(
+  app: ApiApp,
+  { examples, fleet, drift }: Pick<OperatorServices, "examples" | "fleet" | "drift">,
+): void {
+  app.get(
+    "/examples",
+    {
+      schema: {
+        summary: "Hard examples, newest first",
+        querystring: ExampleQuery,
+        response: { 200: ExampleList },
+      },
+    },
+    async ({ query }) => {
+      const device = query.device === undefined ? undefined : fleet.resolve(query.device);
+      const release = drift.releaseOf(query.release);
+      const found = examples.list({ ...query, device, release, limit: query.limit ?? DEFAULT_LIMIT });
+      return { examples: found.map(lineOf) };
+    },
+  );
+
+  app.get(
+    "/examples/:hex",
+    { schema: { params: exampleParams, response: { 200: ExampleResource } } },
+    async (request) => {
+      const { row, header } = await examples.get(`sha256:${request.params.hex}`);
+      return { ...lineOf(row), header };
+    },
+  );
+
+  app.get(
+    "/examples/:hex/content",
+    {
+      schema: {
+        summary: "The example as the device sent it: a line of JSON, then its tensors",
+        params: exampleParams,
+      },
+    },
+    async (request, reply) => {
+      const { bytes } = await examples.get(`sha256:${request.params.hex}`);
+      return reply.type("application/octet-stream").send(Buffer.from(bytes));
+    },
+  );
+
+  app.delete("/examples/:hex", { schema: { params: exampleParams } }, async (request, reply) => {
+    await examples.delete(`sha256:${request.params.hex}`);
+    return reply.code(204).send();
+  });
+}
