@@ -1,3 +1,4 @@
+import type { Pipeline } from "@muster/shared/protocol/serving/pipeline";
 import type { ModelInterface } from "./onnx/network-graph.ts";
 import type { NetworkPlan } from "./training/network.ts";
 import type { Random } from "./training/random.ts";
@@ -12,6 +13,8 @@ export interface ModelFamily {
   readonly plan: NetworkPlan;
   /** Draws one labelled input, as live traffic brings it. */
   readonly draw: (random: Random) => Sample;
+  /** Lets callers post a picture or a raw signal, and adds the answer in words. */
+  readonly pipeline: Pipeline;
   readonly seed: number;
   /** 1.0.0 is trained by the first plan, 1.1.0 goes on from there by the second, with other data. */
   readonly training: readonly [first: TrainingPlan, retraining: TrainingPlan];

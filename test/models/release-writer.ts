@@ -65,7 +65,14 @@ export async function writeRelease(
     variants.push({ id: precision, precision, requires: { providers: ["cpu"] }, ...files });
   }
   const components: ReleaseSpec["components"] = [
-    { type: "model", name: family.name, version: draft.version, labels: [...family.labels], variants },
+    {
+      type: "model",
+      name: family.name,
+      version: draft.version,
+      labels: [...family.labels],
+      variants,
+      serving: { pipeline: family.pipeline },
+    },
   ];
   if (draft.thresholdsVersion) {
     const name = `${family.name}-thresholds`;

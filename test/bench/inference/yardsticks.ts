@@ -1,6 +1,6 @@
 import { execFile, fork } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -27,9 +27,13 @@ export async function idleServer(
   seconds: number,
 ): Promise<Load> {
   const socketPath = join(directory, "idle.sock");
+  await rm(socketPath, { force: true });
   const child = fork(childOf("idle-server-child.js"), [socketPath, "200"]);
   try {
-    await once(child, "message");
+    await Promise.race([
+      once(child, "message"),
+      once(child, "exit").then(() => Promise.reject(new Error("no server"))),
+    ]);
     return await load({ socketPath, requests: requestsOf(model), clients, seconds });
   } finally {
     child.kill();

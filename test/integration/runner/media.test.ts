@@ -17,27 +17,6 @@ import { bomb, jpeg, png } from "../../unit/pipeline/pictures.ts";
 import { BenchBox } from "./bench-box.ts";
 import { call, infer } from "./client.ts";
 
-const PIPELINES: Record<string, Pipeline> = {
-  defects: {
-    before: [
-      { op: "decode-image", maxPixels: 1_000_000 },
-      { op: "resize", width: 32, height: 32, fit: "stretch" },
-      { op: "color", to: "gray" },
-      { op: "normalize", scale: 1 / 255 },
-      { op: "layout", to: "NCHW" },
-    ],
-    after: [{ op: "top-k", k: 3, keep: true }],
-  },
-  vibration: {
-    before: [
-      { op: "decode-signal", type: "int16" },
-      { op: "normalize", scale: 0.001 },
-      { op: "window", size: 512 },
-    ],
-    after: [{ op: "argmax" }],
-  },
-};
-
 let box: BenchBox;
 let demo: DemoModels;
 
@@ -49,7 +28,10 @@ before(async () => {
 after(() => box.close());
 
 /** The quantized model of a good release, with a pipeline. */
-async function modelOf(family: ModelFamily, pipeline = PIPELINES[family.name]): Promise<ModelDeployment> {
+async function modelOf(
+  family: ModelFamily,
+  pipeline: Pipeline | undefined = family.pipeline,
+): Promise<ModelDeployment> {
   const { directory } = demo.families
     .find(({ name }) => name === family.name)!
     .releases.find(({ kind }) => kind === "good")!;

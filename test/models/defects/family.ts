@@ -21,6 +21,16 @@ export const defects: ModelFamily = {
     ],
   },
   draw: surfaceImage,
+  pipeline: {
+    before: [
+      { op: "decode-image", maxPixels: 1_000_000 },
+      { op: "resize", width: SIDE, height: SIDE, fit: "stretch" },
+      { op: "color", to: "gray" },
+      { op: "normalize", scale: 1 / 255 },
+      { op: "layout", to: "NCHW" },
+    ],
+    after: [{ op: "top-k", k: 3, keep: true }],
+  },
   seed: 2,
   training: [
     { steps: 1_000, batch: 16, rate: 0.005 },

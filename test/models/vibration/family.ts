@@ -21,6 +21,15 @@ export const vibration: ModelFamily = {
     ],
   },
   draw: vibrationWindow,
+  // Thousandths of the sensor's unit, as its converter gives them.
+  pipeline: {
+    before: [
+      { op: "decode-signal", type: "int16" },
+      { op: "normalize", scale: 0.001 },
+      { op: "window", size: WINDOW },
+    ],
+    after: [{ op: "argmax" }],
+  },
   seed: 1,
   training: [
     { steps: 1_200, batch: 16, rate: 0.005 },
