@@ -62,7 +62,7 @@ export async function startAgent(
     await privateDirectory(`${settings.data}/run`);
     const localApi = await LocalApi.listen(socketOf(settings), () => status());
     ends.push(() => localApi.close());
-    const box = openBox(settings, log);
+    const box = await openBox(settings, log);
     ends.push(() => box.database.close());
     const identity = await identityOf(settings);
     const order = enrollmentOrder(settings, identity);
@@ -117,7 +117,7 @@ async function runLocally(box: Box, identity: Identity, log: Log, ends: (() => u
     notices.note("settings.invalid", noSocket);
   }
   // The owner of the box took the consent back: what was kept under it goes at once, online or not.
-  if (!examplesOf(box)) await new Spool(join(settings.data, "examples"), 0).clear();
+  if (!examplesOf(box) && box.fileFault === null) await new Spool(join(settings.data, "examples"), 0).clear();
   const drift = new DriftWatch({
     database,
     outbox,
@@ -184,6 +184,7 @@ async function runLocally(box: Box, identity: Identity, log: Log, ends: (() => u
     apply: (conditions) => inference.setConditions(conditions),
     retune: (session) => inference.recycle("heat or power changed how many threads it may use", session),
     onEvent: (code, message) => tellEvent(box, log, code, message),
+    onNotice: (code, message) => box.notices.note(code, message),
     log: log.child({ part: "power" }),
     now: Date.now,
     monotonic: () => performance.now(),
@@ -328,10 +329,15 @@ function vitalsOf({ settings, outbox }: Box, inference: Inference, power: Power)
 }
 
 /** What `muster-agent status` shows. */
-function statusOf({ outbox }: Box, identity: Identity, { inference, engine, facts, power, feeder }: Local) {
+function statusOf(
+  { outbox, fileFault }: Box,
+  identity: Identity,
+  { inference, engine, facts, power, feeder }: Local,
+) {
   const { enrollment, keys } = identity;
   return {
     version: AGENT_VERSION,
+    boxFileFault: fileFault,
     pid: process.pid,
     uptimeSeconds: Math.floor(process.uptime()),
     device: keys.device,

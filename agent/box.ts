@@ -4,7 +4,8 @@ import { asMusterError } from "@muster/shared/errors";
 import { canonicalJson } from "@muster/shared/trust/canonical-json";
 import { sha256 } from "@muster/shared/trust/digest";
 import type { Database } from "better-sqlite3";
-import { type BoxFile, loadBoxFile } from "./config/box-file.ts";
+import type { BoxFile } from "./config/box-file.ts";
+import { keptBoxFile } from "./config/kept-box-file.ts";
 import type { Settings } from "./config/settings.ts";
 import { bootId } from "./health/boot.ts";
 import { Facts } from "./health/facts.ts";
@@ -26,6 +27,8 @@ export interface Box {
   settings: Settings;
   /** What its owner says of it. */
   file: BoxFile;
+  /** Why `box.json` as it is cannot be used, one sentence; null where it can. */
+  fileFault: string | null;
   boot: string;
   database: Database;
   outbox: Outbox;
@@ -37,11 +40,12 @@ export const identityOf = (settings: Settings): Promise<Identity> =>
   Identity.open(join(settings.data, "identity"));
 
 /**
- * Opens database and outbox; the loss of a broken database is the first event of the new one.
- * @throws MusterError `settings.invalid` for a `box.json` that cannot be used, or of the storage family
+ * Opens database and outbox; the loss of a broken database is the first event of the new one. A `box.json` that cannot be
+ * used is told and does not keep the box from what it did before.
+ * @throws MusterError of the storage family
  */
-export function openBox(settings: Settings, log: Log): Box {
-  const file = loadBoxFile(settings.data);
+export async function openBox(settings: Settings, log: Log): Promise<Box> {
+  const { file, fault } = await keptBoxFile(settings.data);
   const lost: string[] = [];
   const database = openDatabase(join(settings.data, "agent.db"), {
     onBroken: (movedTo, reason) =>
@@ -61,7 +65,13 @@ export function openBox(settings: Settings, log: Log): Box {
     log.error({ code: "storage.broken" }, message);
     notices.note("storage.broken", message);
   }
-  return { settings, file, boot: bootId(newId), database, outbox, notices };
+  if (fault) {
+    const message = `${fault.message} What it said before goes on, and no examples are kept.`;
+    log.error({ code: fault.code }, message);
+    notices.note(fault.code, message);
+  }
+  const fileFault = fault?.message ?? null;
+  return { settings, file, fileFault, boot: bootId(newId), database, outbox, notices };
 }
 
 /**

@@ -189,8 +189,10 @@ async function compose(
   closers.add(() => retention.stop());
   attempt(log, retention.run());
   every(HOURLY, () => retention.run());
-  every(HOURLY, () => drift.ledger.prune());
-  every(HOURLY, () => examples.prune());
+  for (const prune of [() => drift.ledger.prune(), () => examples.prune()]) {
+    attempt(log, prune());
+    every(HOURLY, prune);
+  }
   await health.refresh();
   every(settings.healthMs, () => health.refresh());
   every(1000, () => ledger.tick());

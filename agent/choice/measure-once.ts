@@ -30,8 +30,12 @@ export function measureOnce(
     const before = known.find(key, now());
     if (before) return before;
     const measurement = await measureInChild(deployment, all, signal);
-    const isDamage = "failure" in measurement && measurement.failure.code === "artifact.corrupted";
-    if (!isDamage) known.keep(key, measurement, now());
+    if (isOfThisModel(measurement)) known.keep(key, measurement, now());
     return measurement;
   };
 }
+
+/** A damaged file is mended, and a child that did not even begin to load says nothing about what it was to load. */
+const isOfThisModel = (measurement: Measurement): boolean =>
+  "measured" in measurement ||
+  (measurement.failure.code !== "artifact.corrupted" && measurement.step !== "start");

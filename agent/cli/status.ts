@@ -13,6 +13,7 @@ import type { Terminal } from "./terminal.ts";
 /** What the agent answers; parts are missing while it starts. */
 interface Status {
   version: string;
+  boxFileFault?: string | null;
   device?: string;
   enrolled?: { server: string; renewAt: number } | null;
   link?: LinkStatus | null;
@@ -45,6 +46,7 @@ function describe(status: Status): string {
   const { version, device, enrolled, link, outbox, reported, inference, feeder, power } = status;
   const lines: [string, string][] = [["agent", version]];
   if (device) lines.push(["device", device]);
+  if (status.boxFileFault) lines.push(["box.json", `cannot be used: ${status.boxFileFault}`]);
   lines.push(["server", enrolled ? enrolled.server : "not enrolled"]);
   if (enrolled) lines.push(["renews at", time(enrolled.renewAt)]);
   if (link) {

@@ -37,8 +37,10 @@ export type BoxFile = Static<typeof BoxFile>;
  * @throws MusterError `settings.invalid` for a file that cannot be read, that is not of this shape, or with a runtime
  *   that could not run twice side by side
  */
-export function loadBoxFile(dataDir: string): BoxFile {
-  const path = join(dataDir, "box.json");
+export const loadBoxFile = (dataDir: string): BoxFile => readBoxFile(join(dataDir, "box.json"));
+
+/** As `loadBoxFile`, of a file at any place. @throws MusterError `settings.invalid` */
+export function readBoxFile(path: string): BoxFile {
   let text: string;
   try {
     text = readFileSync(path, "utf8");

@@ -69,7 +69,11 @@ export class Feeder {
           () => performance.now(),
         );
     child.on("message", (message: FromFeeder) => this.#receive(message));
-    child.on("error", (error) => log.warn({ feeder: child.pid, error: error.message }, "feeder channel"));
+    child.on("error", (error) => {
+      // Of a process that could not be started, no end is told.
+      if (child.pid === undefined) this.#ended(error.message);
+      else log.warn({ feeder: child.pid, error: error.message }, "feeder channel");
+    });
     child.once("exit", (code, signal) => this.#ended(signal ?? `exit code ${code}`));
     this.#send({ kind: "start", order });
     this.#timer = setInterval(() => this.#ping(), PING_MS);
@@ -83,7 +87,7 @@ export class Feeder {
     clearInterval(this.#timer);
     clearTimeout(this.#restart);
     const child = this.#child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
     this.#send({ kind: "stop" });

@@ -22,6 +22,8 @@ export class Endpoint {
   /** Who listens on each socket path, or on the endpoint. */
   readonly #holders = new Map<string, Set<object>>();
   readonly #paths: SocketPaths;
+  /** Runners whose end is awaited: an address that is taken is asked for again and again. */
+  readonly #awaited = new WeakSet<object>();
   #last: Promise<unknown> = Promise.resolve();
   #port: number | null;
   #granted: number | null = null;
@@ -62,7 +64,7 @@ export class Endpoint {
   ): Promise<Listening> {
     const opened = this.#last.then(async () => {
       const ownPath = this.#paths.runner(runner.pid);
-      void runner.exited.then(() => this.#paths.forget(ownPath));
+      this.#awaitEnd(runner, ownPath);
       const shared = doors === "all" ? await this.#shared(id) : NOTHING_SHARED;
       const listening = await listen({ ...shared, host: this.#settings.host, ownPath });
       this.#hold(runner, listening);
@@ -89,10 +91,7 @@ export class Endpoint {
     return { port: this.#port, socketPath, grpcPort: this.#grpcPort, groupPath };
   }
 
-  #hold(
-    runner: { readonly exited: Promise<unknown> },
-    { port, socketPath, grpcPort, groupPath }: Listening,
-  ): void {
+  #hold(runner: object, { port, socketPath, grpcPort, groupPath }: Listening): void {
     if (port !== null) this.#granted = port;
     if (grpcPort !== null) this.#grantedGrpc = grpcPort;
     const doors = [
@@ -100,11 +99,15 @@ export class Endpoint {
       ...(groupPath ? [groupPath] : []),
     ];
     for (const door of doors) this.#holders.set(door, (this.#holders.get(door) ?? new Set()).add(runner));
+  }
+
+  #awaitEnd(runner: { readonly exited: Promise<unknown> }, ownPath: string): void {
+    if (this.#awaited.has(runner)) return;
+    this.#awaited.add(runner);
     void runner.exited.then(() => {
-      for (const door of doors) {
-        this.#holders.get(door)?.delete(runner);
-        if (this.#holders.get(door)?.size === 0) this.#holders.delete(door);
-      }
+      this.#paths.forget(ownPath);
+      for (const [door, holders] of this.#holders)
+        if (holders.delete(runner) && holders.size === 0) this.#holders.delete(door);
     });
   }
 

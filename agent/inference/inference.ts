@@ -1,24 +1,18 @@
-import { asMusterError, MusterError } from "@muster/shared/errors";
+import { MusterError } from "@muster/shared/errors";
 import type { InferenceCounters } from "@muster/shared/protocol/messages";
-import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 import type { RunningComponent } from "@muster/shared/protocol/state";
 import { type Conditions, FAIR } from "../power/conditions.ts";
 import type { SessionTuning } from "../runner/control.ts";
-import type { RunnerReport } from "../runner/reports.ts";
 import type { Deployment } from "./deployment.ts";
 import { Endpoint } from "./endpoint.ts";
-import type { GroupContext, GroupInContext, LaunchedGroup } from "./group-context.ts";
-import { addTally, emptyTally, quantile, type TallyEdges } from "./latency.ts";
+import type { GroupContext, LaunchedGroup } from "./group-context.ts";
+import { Intake, TALLY_EDGES } from "./intake.ts";
 import { endGroups, launchGroups } from "./launch-groups.ts";
-import type { GroupStatus, InferencePorts, InferenceStatus, Observed } from "./ports.ts";
-import type { Report, RunnerProcess } from "./runner-process.ts";
-import type { ServedGroup } from "./served-group.ts";
+import type { InferencePorts, InferenceStatus, Observed } from "./ports.ts";
 import { ServedRelease } from "./served-release.ts";
-import { ServingCounters } from "./serving.ts";
 import { DEFAULT_INFERENCE_SETTINGS, type InferenceSettings } from "./settings.ts";
 import { type ShadowOrder, type ShadowRun, type ShadowSides, startShadow } from "./shadow.ts";
-
-const EDGES: TallyEdges = { latency: LATENCY_EDGES_MS, confidence: CONFIDENCE_EDGES };
+import { statusOf } from "./status.ts";
 
 const digestOf = (release: ServedRelease): string => release.deployment.release.digest;
 
@@ -35,9 +29,9 @@ export interface Prepared {
  * One instance a process: runners share listening handles through the process-wide cluster module.
  */
 export class Inference {
-  readonly #ports: InferencePorts;
   readonly #settings: InferenceSettings;
   readonly #context: GroupContext;
+  readonly #intake: Intake;
   readonly #candidates = new Map<Prepared, LaunchedGroup[]>();
   /** Releases whose runners end their last connections. */
   readonly #leaving = new Set<ServedRelease>();
@@ -47,31 +41,23 @@ export class Inference {
   /** What has to end before this process may: launches and leaving runners. */
   readonly #unfinished = new Set<Promise<unknown>>();
   #served: ServedRelease | undefined;
-  #observed = emptyTally(EDGES);
-  readonly #counters: ServingCounters;
-  readonly #shadows = new Map<string, Parameters<ShadowSides["listen"]>[1]>();
   #restarts = 0;
   #last: Promise<unknown> = Promise.resolve();
 
   /** @throws MusterError `settings.invalid` */
   constructor(ports: InferencePorts) {
-    this.#ports = ports;
     this.#settings = { ...DEFAULT_INFERENCE_SETTINGS, ...ports.settings };
     this.#session = this.#settings.session;
-    this.#counters = new ServingCounters(
-      EDGES,
-      () => performance.now(),
-      () => ports.energyRate?.() ?? null,
-    );
+    this.#intake = new Intake(ports);
     this.#context = {
       version: ports.version,
       log: ports.log,
       onEvent: ports.onEvent,
       settings: this.#settings,
       endpoint: new Endpoint(this.#settings),
-      edges: EDGES,
+      edges: TALLY_EDGES,
       session: () => this.#session,
-      onReport: (group, runner, report) => this.#take(group, runner, report),
+      onReport: ({ release }, runner, report) => this.#intake.take(release.digest, runner, report),
       onFresh: (_group, { runner }) => runner.send({ kind: "conditions", conditions: this.#conditions }),
       onChange: () => {
         this.#publish();
@@ -80,7 +66,7 @@ export class Inference {
       },
       onCrash: ({ release }) => {
         this.#restarts += 1;
-        this.#counters.crashed(release.digest);
+        this.#intake.crashed(release.digest);
       },
       track: (work) => void this.#track(work),
     };
@@ -90,11 +76,13 @@ export class Inference {
    * Loads a release in candidate runners beside what is served, checks digests and runs the golden sets.
    * @param lower a group whose first choice cannot be loaded goes down its ladder, and may be left out where another
    *   one can be served: for a release that was proven before and has to run now
+   * @param signal ends the attempt
    * @throws MusterError `model.load-failed`, `model.golden-mismatch`, `artifact.corrupted`, `runner.crashed`,
-   *   `runner.hung`; nothing is left behind then
+   *   `runner.hung`, `request.conflict` when the signal fired; nothing is left behind then
    */
-  async prepare(deployment: Deployment, lower = false): Promise<Prepared> {
-    const groups = await this.#track(launchGroups(this.#context, deployment, lower, this.#stopping.signal));
+  async prepare(deployment: Deployment, lower = false, signal?: AbortSignal): Promise<Prepared> {
+    const ends = AbortSignal.any([this.#stopping.signal, ...(signal ? [signal] : [])]);
+    const groups = await this.#track(launchGroups(this.#context, deployment, lower, ends));
     const components = groups.flatMap(({ launched }) => launched?.components ?? []);
     const prepared = { deployment, components };
     this.#candidates.set(prepared, groups);
@@ -119,7 +107,7 @@ export class Inference {
       await next.begin(this.#settings.drainSeconds);
       const old = this.#served;
       this.#served = next;
-      this.#observed = emptyTally(EDGES);
+      this.#intake.watch(digestOf(next));
       if (old) this.#leaving.add(old);
       this.#context.onChange();
       if (old) void this.#leave(old, "keep", this.#settings.drainSeconds);
@@ -142,13 +130,7 @@ export class Inference {
         (this.#served?.groups ?? []).flatMap(({ runner, models, state }) =>
           runner && state === "ready" ? [{ runner, models }] : [],
         ),
-      listen: (shadow, listener) => {
-        this.#shadows.set(shadow, (tallies) => {
-          for (const { compared, agreed } of tallies) this.#counters.shadow(release.digest, compared, agreed);
-          listener(tallies);
-        });
-        return () => this.#shadows.delete(shadow);
-      },
+      listen: (shadow, listener) => this.#intake.listen(shadow, release.digest, listener),
     };
     return startShadow(sides, order);
   }
@@ -192,41 +174,22 @@ export class Inference {
   }
 
   status(): InferenceStatus {
-    const served = this.#served;
-    const listening = served?.listening;
-    const port = listening?.port ?? null;
-    return {
-      state: served?.state ?? "idle",
-      release: served?.deployment.release ?? null,
-      retrying: served !== undefined && !served.damaged,
-      components: served?.components ?? [],
-      restarts: this.#restarts,
-      pid: served?.groups[0]?.runner?.pid ?? null,
-      rssBytes: served?.rssBytes ?? 0,
-      groups: (served?.groups ?? []).map(groupStatus),
-      endpoint: {
-        url: port === null ? null : this.#context.endpoint.url(port),
-        socket: listening?.socketPath ?? null,
-        grpcPort: listening?.grpcPort ?? null,
-        failure: listening?.failure ?? null,
-      },
-    };
+    return statusOf(this.#served, this.#context.endpoint, this.#restarts);
   }
 
   /** What each release did since the last call. */
   takeCounters(): InferenceCounters[] {
-    return this.#counters.take();
+    return this.#intake.takeCounters();
   }
 
   observed(): Observed {
-    const { inferences, failures, latency } = this.#observed;
-    return { inferences, failures, crashes: this.#served?.crashes ?? 0, p95Ms: quantile(latency, 0.95) };
+    return { ...this.#intake.observed(), crashes: this.#served?.crashes ?? 0 };
   }
 
   #countServing(): void {
     const served = this.#served;
     const isServing = served?.groups.some(({ state }) => state === "ready");
-    this.#counters.serves(served && isServing ? digestOf(served) : undefined);
+    this.#intake.serves(served && isServing ? digestOf(served) : undefined);
   }
 
   #idle(seconds: number): Promise<void> {
@@ -234,6 +197,7 @@ export class Inference {
       const old = this.#served;
       if (!old) return;
       this.#served = undefined;
+      this.#intake.watch(undefined);
       this.#context.onChange();
       await this.#leave(old, "close", seconds);
     });
@@ -260,39 +224,6 @@ export class Inference {
     return tracked;
   }
 
-  #take({ release }: GroupInContext, runner: RunnerProcess, report: Report): void {
-    if (report.kind === "report") this.#report(report.report);
-    else this.#takeResults(release.digest, runner, report);
-  }
-
-  #takeResults(
-    release: InferenceCounters["release"],
-    runner: RunnerProcess,
-    report: Extract<Report, { kind: "results" }>,
-  ): void {
-    const { batch, tally, dropped, records } = report;
-    this.#counters.count(release, tally);
-    if (this.#served && release === digestOf(this.#served)) this.#observed = addTally(this.#observed, tally);
-    if (dropped > 0)
-      this.#ports.onEvent({
-        code: "results.dropped",
-        message: `${dropped} results were dropped before they were stored.`,
-      });
-    try {
-      this.#ports.onResults(records);
-      runner.send({ kind: "stored", batch });
-    } catch (error) {
-      const { code, message } = asMusterError(error);
-      this.#ports.log.warn({ code, results: records.length }, `results could not be stored: ${message}`);
-      runner.send({ kind: "stored", batch, failure: { code, message } });
-    }
-  }
-
-  #report(report: RunnerReport): void {
-    if (report.kind === "shadow") this.#shadows.get(report.shadow)?.(report.models);
-    else this.#ports.onReport?.(report);
-  }
-
   /** One change of what is served after the other. */
   #inTurn<T>(action: () => Promise<T>): Promise<T> {
     const result = this.#last.then(action);
@@ -300,15 +231,3 @@ export class Inference {
     return result;
   }
 }
-
-const groupStatus = (group: ServedGroup): GroupStatus => ({
-  id: group.id,
-  state: group.state,
-  reason: group.reason,
-  pid: group.runner?.pid ?? null,
-  rssBytes: group.rssBytes,
-  crashes: group.crashes,
-  step: group.step ?? null,
-  socket: group.listening?.groupPath ?? null,
-  models: group.models.map(({ name, version, variant, provider }) => ({ name, version, variant, provider })),
-});

@@ -16,6 +16,8 @@ export interface Launched {
   readonly runner: RunnerProcess;
   readonly models: readonly ModelDeployment[];
   readonly components: RunningComponent[];
+  /** How its sessions use the processor. */
+  readonly session: SessionTuning;
 }
 
 export interface LaunchContext {
@@ -57,13 +59,14 @@ export async function launch(
   try {
     if (signal.aborted) abort();
     await runner.started(settings.startSeconds);
+    const session = context.session();
     const load = {
       kind: "load",
       deployment: { release, models: models.map(({ ladder: _, ...model }) => model) },
       limits: limitsOf(context),
       agentVersion: version,
       runner: name,
-      session: context.session(),
+      session,
     } as const;
     const { components, loadMs } = await runner.ask(load, "loaded", settings.loadSeconds);
     const golden = await runner.ask({ kind: "golden" }, "golden-passed", settings.goldenSeconds);
@@ -78,7 +81,7 @@ export async function launch(
       },
       "runner has proven its models",
     );
-    return { name, runner, models, components };
+    return { name, runner, models, components, session };
   } catch (error) {
     runner.end();
     await runner.exited;

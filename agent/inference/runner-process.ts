@@ -44,6 +44,8 @@ export class RunnerProcess {
   #killed: MusterError | undefined;
   #ended: MusterError | undefined;
   #dismissed = false;
+  /** What it said went wrong, when nobody had asked. */
+  #lastWords = "";
   #onReport: (report: Report) => void = () => {};
   #onPulse: (sign: Pulse) => void = () => {};
 
@@ -160,11 +162,16 @@ export class RunnerProcess {
     clearTimeout(pending?.timer);
     if (message.kind !== "failed") pending?.resolve(message);
     else if (pending) pending.reject(new MusterError(message.code, message.message));
-    else this.#log.error({ runner: this.pid, code: message.code }, message.message);
+    else {
+      this.#lastWords = ` It said before: ${message.message}`;
+      this.#log.error({ runner: this.pid, code: message.code }, message.message);
+    }
   }
 
   #end(how: string): MusterError | undefined {
-    this.#ended = this.#killed ?? new MusterError("runner.crashed", `The runner (pid ${this.pid}) ${how}.`);
+    this.#ended =
+      this.#killed ??
+      new MusterError("runner.crashed", `The runner (pid ${this.pid}) ${how}.${this.#lastWords}`);
     clearTimeout(this.#pending?.timer);
     this.#pending?.reject(this.#ended);
     this.#pending = undefined;

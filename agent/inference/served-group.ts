@@ -1,20 +1,22 @@
 import { asMusterError, type ErrorCode, type MusterError } from "@muster/shared/errors";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { DegradedStep, RunningComponent } from "@muster/shared/protocol/state";
-import { restartDelay } from "./backoff.ts";
 import type { ModelDeployment } from "./deployment.ts";
+import { Doors, isReachable } from "./doors.ts";
 import { drain } from "./drain.ts";
 import type { GroupContext, LaunchedGroup, Listening } from "./group-context.ts";
-import { descentRules, Standpoint } from "./ladder/standpoint.ts";
+import { Footing } from "./ladder/footing.ts";
 import { type Launched, launch } from "./launch.ts";
-import { MemoryWatch } from "./memory.ts";
-import { feelPulse } from "./pulse.ts";
 import { RecyclePace } from "./recycle-pace.ts";
+import { RestartPace } from "./restart-pace.ts";
 import type { RunnerProcess } from "./runner-process.ts";
+import { watchRunner } from "./watch-runner.ts";
+
+const RETUNED = "how it may use the processor changed while it was being started";
 
 /**
- * Keeps the models of one group served by one runner at a time: listens, watches it, starts it again when it crashes
- * or hangs, replaces it when it grows, and goes down its ladder when nothing of that helps.
+ * Keeps the models of one group served by one runner at a time: watches it, starts it again when it crashes or hangs,
+ * replaces it when it grows, and has its ladder say what with.
  */
 export class ServedGroup {
   readonly id: string;
@@ -29,9 +31,9 @@ export class ServedGroup {
   models: readonly ModelDeployment[];
   crashes = 0;
   rssBytes = 0;
-  listening: Listening | undefined;
   readonly #context: GroupContext;
-  readonly #standpoint: Standpoint;
+  readonly #footing: Footing;
+  readonly #doors: Doors;
   readonly #memoryLimit: number;
   #launched: Launched | undefined;
   /** Runners that end their last connections. */
@@ -39,25 +41,32 @@ export class ServedGroup {
   /** Starts a runner in place of one that is gone, or beside one that serves. */
   #work: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #retryTimer: NodeJS.Timeout | undefined;
-  #attempts = 0;
-  #readySince: number | undefined;
+  readonly #restarts: RestartPace;
   readonly #pace: RecyclePace;
   readonly #retired = new AbortController();
 
   /** @param memoryLimit of its runner, bytes */
-  constructor(
-    context: GroupContext,
-    release: ReleaseRef,
-    { group, choices, launched, fallen }: LaunchedGroup,
-    memoryLimit: number,
-  ) {
+  constructor(context: GroupContext, release: ReleaseRef, launchedGroup: LaunchedGroup, memoryLimit: number) {
+    const { group, launched, fallen } = launchedGroup;
+    const { settings, log } = context;
     this.#context = context;
     this.release = release;
     this.id = group.id;
-    this.#standpoint = new Standpoint(choices, descentRules(context.settings), fallen);
+    const event = (code: ErrorCode, message: string) => this.#event(code, message);
+    this.#doors = new Doors({
+      context,
+      group: this,
+      isServing: (other) => this.#launched === other && !this.#retired.signal.aborted,
+      event,
+      listens: (answer) => this.#listens(answer),
+    });
+    this.#footing = new Footing(
+      { group: group.id, settings, log, event, retry: (how) => this.#retry(how) },
+      launchedGroup,
+    );
     this.#memoryLimit = memoryLimit;
-    this.#pace = new RecyclePace(context.settings.recycleMinSeconds * 1000);
+    this.#restarts = new RestartPace(settings);
+    this.#pace = new RecyclePace(settings.recycleMinSeconds * 1000);
     this.models = launched?.models ?? group.models;
     this.#launched = launched;
     if (fallen) this.reason = fallen.reason;
@@ -78,14 +87,19 @@ export class ServedGroup {
     return this.#launched?.name;
   }
 
+  /** What the runner of now listens on. */
+  get listening(): Listening | undefined {
+    return this.#doors.listening;
+  }
+
   /** As the release has it. */
   get first(): readonly ModelDeployment[] {
-    return this.#standpoint.first;
+    return this.#footing.standpoint.first;
   }
 
   /** What it is served with is not the first choice. */
   get step(): DegradedStep | undefined {
-    return this.#standpoint.choice?.step;
+    return this.#footing.step;
   }
 
   /**
@@ -93,21 +107,23 @@ export class ServedGroup {
    * @throws MusterError `runner.crashed` or `runner.hung` when it does not; `abandon` it then
    */
   async prepareToServe(): Promise<void> {
-    if (this.#launched) this.listening = await this.#open(this.#launched, "sibling");
+    if (this.#launched) await this.#doors.openForSiblings(this.#launched);
   }
 
   /** It begins to listen for everybody. @throws MusterError like `prepareToServe` */
   async begin(): Promise<void> {
     if (this.#launched) await this.#take(this.#launched);
     else this.#become("failed", this.reason);
-    if (this.#standpoint.retryAt !== undefined) this.#tellStep();
+    this.#footing.begin();
+    if (this.#launched && this.#launched.session !== this.#context.session()) this.recycle(RETUNED);
   }
 
   /** Lets the runner end its connections and go, and starts none again. Resolves when it is gone. */
   async retire(idleConnections: "keep" | "close", seconds: number): Promise<void> {
     this.#retired.abort();
     clearTimeout(this.#timer);
-    clearTimeout(this.#retryTimer);
+    this.#footing.close();
+    this.#doors.rest();
     await this.#work;
     if (this.runner) await this.#leave(this.runner, idleConnections, seconds);
   }
@@ -127,32 +143,38 @@ export class ServedGroup {
       if (await this.#replace(this.models, () => this.runner === old && !old.ended))
         this.#event("runner.recycled", `The runner of group ${this.id} was replaced: ${why}.`);
     } catch (error) {
+      if (this.#retired.signal.aborted) return;
       const { message } = asMusterError(error);
       this.#event("runner.recycled", `The runner of group ${this.id} could not be replaced: ${message}`);
     }
+  }
+
+  #retry(how: "beside" | "anew"): boolean {
+    if (this.#work || this.#retired.signal.aborted) return false;
+    this.#begin(() => (how === "beside" ? this.#tryFirst() : this.#walkAnew()));
+    return true;
   }
 
   /** Tries the first choice again beside what is served. */
   async #tryFirst(): Promise<void> {
     const old = this.runner;
     try {
-      if (!(await this.#replace(this.first, () => this.runner === old))) return this.#planRetry();
-      this.#standpoint.restored(performance.now());
+      if (!(await this.#replace(this.first, () => this.runner === old))) return this.#footing.again();
+      this.#footing.restored();
       this.#mark();
-      this.#event(
-        "runner.restored",
-        `Group ${this.id} runs its first choice again, after: ${this.#standpoint.reason}`,
-      );
+      this.#footing.landed();
       this.#context.onChange();
     } catch (error) {
-      if (this.#retired.signal.aborted) return;
-      this.#standpoint.notRestored(performance.now());
-      this.#context.log.warn(
-        { group: this.id, code: asMusterError(error).code },
-        `first choice fails still: ${asMusterError(error).message}`,
-      );
+      if (!this.#retired.signal.aborted) this.#footing.notRestored(error);
     }
-    this.#planRetry();
+  }
+
+  /** Nothing was left: what failed may have mended itself, whichever choice that is. */
+  async #walkAnew(): Promise<void> {
+    this.#footing.restored();
+    this.models = this.first;
+    this.#restarts.reset();
+    await this.#restart();
   }
 
   /** Starts a runner with these models; when it listens, the one before goes. @returns false when it is not wanted any more */
@@ -182,7 +204,7 @@ export class ServedGroup {
     let begun = false;
     this.#watch(fresh, () => begun);
     try {
-      const listening = await this.#open(fresh, "all");
+      const listening = await this.#doors.open(fresh, "all");
       if (runner.ended) throw runner.ended;
       begun = true;
       this.#launched = fresh;
@@ -190,7 +212,7 @@ export class ServedGroup {
       this.damaged = false;
       this.rssBytes = 0;
       this.#mark();
-      this.#listens(fresh, listening);
+      this.#doors.take(fresh, listening);
     } catch (error) {
       runner.end();
       await runner.exited;
@@ -198,54 +220,28 @@ export class ServedGroup {
     }
   }
 
-  async #open(fresh: Launched, doors: "sibling" | "all"): Promise<Listening> {
-    const { endpoint, settings } = this.#context;
-    this.#context.onFresh(this, fresh);
-    return endpoint.open(fresh.runner, this.id, doors, (address) =>
-      fresh.runner.ask({ kind: "listen", address }, "listening", settings.startSeconds),
-    );
-  }
-
-  #listens(launched: Launched, answer: Listening): void {
-    const { failure, port, socketPath } = answer;
-    const known = this.listening?.failure;
-    this.listening = answer;
-    if (failure && !this.#retired.signal.aborted) {
-      if (failure.message !== known?.message) this.#event(failure.code, failure.message);
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(
-        () => void this.#listenAgain(launched),
-        this.#context.settings.listenRetrySeconds * 1000,
-      );
-    }
-    const reachable = port !== null || socketPath !== null;
-    if (reachable) this.#readySince ??= performance.now();
+  #listens({ failure, ...doors }: Listening): void {
+    const reachable = isReachable(doors);
+    if (reachable) this.#restarts.ready(performance.now());
     this.#become(reachable ? "ready" : "failed", reachable ? "" : (failure?.message ?? ""));
-  }
-
-  async #listenAgain(launched: Launched): Promise<void> {
-    if (this.#retired.signal.aborted || this.#launched !== launched || launched.runner.ended) return;
-    // A runner that dies meanwhile is dealt with where its end is awaited.
-    await this.#open(launched, "all").then(
-      (answer) => this.#listens(launched, answer),
-      () => {},
-    );
   }
 
   #watch({ runner }: Launched, begun: () => boolean): void {
     const { settings, log } = this.#context;
-    const memory = new MemoryWatch(this.#memoryLimit);
     runner.onReport((report) => this.#context.onReport(this, runner, report));
-    feelPulse(runner, settings, (rssBytes) => {
-      if (this.runner !== runner) return;
-      this.rssBytes = rssBytes;
-      const why = memory.judge(rssBytes, performance.now());
-      if (why !== undefined) this.#recycleForMemory(why);
-    });
-    void runner.exited.then((failure) => {
-      if (!failure) return;
-      log.error({ runner: runner.pid, group: this.id, code: failure.code }, failure.message);
-      if (begun() && this.runner === runner) this.#crashed(failure);
+    watchRunner(runner, {
+      rules: settings,
+      memoryLimit: this.#memoryLimit,
+      group: this.id,
+      log,
+      onBeat: (rssBytes, why) => {
+        if (this.runner !== runner) return;
+        this.rssBytes = rssBytes;
+        if (why !== undefined) this.#recycleForMemory(why);
+      },
+      onEnd: (failure) => {
+        if (begun() && this.runner === runner) this.#crashed(failure);
+      },
     });
   }
 
@@ -260,62 +256,36 @@ export class ServedGroup {
     this.crashes += 1;
     this.#context.onCrash(this);
     this.#event(failure.code, failure.message);
-    const stableMs = this.#context.settings.stableSeconds * 1000;
-    if (this.#readySince !== undefined && performance.now() - this.#readySince >= stableMs)
-      this.#attempts = 0;
-    this.#readySince = undefined;
+    this.#restarts.lost(performance.now());
     this.#launched = undefined;
-    this.listening = undefined;
+    this.#doors.close();
     this.rssBytes = 0;
     this.components = [];
     this.#descend(failure);
-    if (!this.#standpoint.choice) this.#become("failed", failure.message);
-    else this.#become("starting", failure.message);
+    this.#become(this.#footing.models ? "starting" : "failed", failure.message);
     this.#restartLater();
   }
 
   /** Counts a failure against the budget; what is left to serve may be another choice then. */
   #descend(failure: MusterError): void {
-    if (this.#standpoint.failed(failure, performance.now()) === undefined) return;
-    this.#attempts = 0;
-    this.models = this.#standpoint.choice?.models ?? this.models;
-    this.#tellStep();
-  }
-
-  #tellStep(): void {
-    const { choice, reason, stepCode } = this.#standpoint;
-    const what = choice ? `runs ${choice.models.map(describe).join(", ")} now` : "is not served";
-    this.#event(stepCode, `Group ${this.id} ${what}: ${reason}`);
-    this.#planRetry();
-  }
-
-  #planRetry(): void {
-    clearTimeout(this.#retryTimer);
-    const at = this.#standpoint.retryAt;
-    if (at === undefined || this.#retired.signal.aborted) return;
-    const retry = () => {
-      if (this.#work || this.#retired.signal.aborted) this.#retryTimer = setTimeout(retry, 1000);
-      else this.#begin(() => this.#tryFirst());
-    };
-    this.#retryTimer = setTimeout(retry, Math.max(0, at - performance.now()));
+    if (!this.#footing.failed(failure)) return;
+    this.#restarts.reset();
+    this.models = this.#footing.models ?? this.models;
   }
 
   #restartLater(): void {
     clearTimeout(this.#timer);
-    if (!this.#standpoint.choice) return;
-    const { restartMinSeconds, restartMaxSeconds } = this.#context.settings;
-    const seconds = restartDelay(this.#attempts, restartMinSeconds, restartMaxSeconds);
-    this.#attempts += 1;
+    if (!this.#footing.models) return;
     const restart = async () => {
       await this.#work;
       if (!this.#retired.signal.aborted && !this.runner) this.#begin(() => this.#restart());
     };
-    this.#timer = setTimeout(() => void restart(), seconds * 1000);
+    this.#timer = setTimeout(() => void restart(), this.#restarts.next());
   }
 
   async #restart(): Promise<void> {
     try {
-      await this.#replace(this.models, () => this.runner === undefined);
+      if (await this.#replace(this.models, () => this.runner === undefined)) this.#footing.landed();
     } catch (error) {
       this.#notRestarted(asMusterError(error));
     }
@@ -328,7 +298,7 @@ export class ServedGroup {
       this.#crashed(failure);
       return;
     }
-    this.#event(failure.code, failure.message);
+    if (!this.#footing.isWalking) this.#event(failure.code, failure.message);
     this.damaged = failure.code === "artifact.corrupted";
     if (!this.damaged) this.#descend(failure);
     this.#become("failed", failure.message);
@@ -336,7 +306,7 @@ export class ServedGroup {
   }
 
   #mark(): void {
-    this.components = this.#standpoint.mark(this.#launched?.components ?? [], this.models);
+    this.components = this.#footing.standpoint.mark(this.#launched?.components ?? [], this.models);
   }
 
   #leave(runner: RunnerProcess, idleConnections: "keep" | "close", seconds: number): Promise<void> {
@@ -346,8 +316,11 @@ export class ServedGroup {
   }
 
   #begin(work: () => Promise<void>): void {
+    const session = this.#context.session();
     const running = work().finally(() => {
       if (this.#work === running) this.#work = undefined;
+      // What was asked for meanwhile came too late for the runner that was being started.
+      if (this.#context.session() !== session) this.recycle(RETUNED);
     });
     this.#work = running;
   }
@@ -362,6 +335,3 @@ export class ServedGroup {
     this.#context.onEvent({ code, message: message.slice(0, 1000) });
   }
 }
-
-const describe = ({ name, version, variant, provider, standIn }: ModelDeployment): string =>
-  standIn ? `${name} as its cascade answers` : `${name} ${version} (${variant} on ${provider})`;

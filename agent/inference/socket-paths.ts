@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 
 /** Longest path of a Unix socket, bytes: `sun_path` without its final zero. */
 export const MAX_SOCKET_PATH = 107;
+
+/** Title of the process of a runner. */
+const RUNNER_TITLE = "muster-runner";
 
 const fits = (path: string): boolean => Buffer.byteLength(path) <= MAX_SOCKET_PATH;
 
@@ -37,14 +40,20 @@ export class SocketPaths {
     return join(this.#private, String(pid));
   }
 
-  /** Removes what runners of an agent that was killed left behind. */
+  /**
+   * Removes what runners of an agent that was killed left behind, and ends those that hang and did not see it go: they
+   * would keep the endpoint for ever.
+   */
   tidy(): void {
     if (this.#base === null || process.platform === "win32") return;
     const prefix = `${basename(this.#base)}.`;
     const folder = dirname(this.#base);
     for (const name of namesIn(folder)) {
       const pid = name.startsWith(prefix) ? name.slice(prefix.length) : "";
-      if (/^[1-9]\d*$/.test(pid) && !isAlive(Number(pid))) rmSync(join(folder, name), { force: true });
+      if (!/^[1-9]\d*$/.test(pid)) continue;
+      if (isOrphan(pid)) process.kill(Number(pid), "SIGKILL");
+      else if (isAlive(Number(pid))) continue;
+      rmSync(join(folder, name), { force: true });
     }
   }
 
@@ -72,6 +81,25 @@ function isAlive(pid: number): boolean {
     return process.kill(pid, 0);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** A runner whose agent is gone: no process of this program is its parent (Linux). */
+function isOrphan(pid: string): boolean {
+  try {
+    if (!readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith(RUNNER_TITLE)) return false;
+    const parent = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+    return programOf(parent ?? "") !== programOf("self");
+  } catch {
+    return false;
+  }
+}
+
+function programOf(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return undefined;
   }
 }
 

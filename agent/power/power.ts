@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { asMusterError, type ErrorCode } from "@muster/shared/errors";
 import type { PowerHealth } from "@muster/shared/protocol/messages";
 import type { PowerPolicyPayload } from "@muster/shared/protocol/power-policy";
@@ -12,7 +13,7 @@ import { busyCpuMs, type EnergyRate, type EnergyRules, energyRate } from "./ener
 import { COOL, type GovernorState, govern, type LevelChange, levelOf } from "./governor.ts";
 import { Policy, type PolicyVerdict } from "./policy.ts";
 import { type PowerRules, powerRules } from "./rules.ts";
-import { type Reading, Sensors } from "./sensors/sensors.ts";
+import { type Reading, Sensors, SILENCE } from "./sensors/sensors.ts";
 
 export interface PowerPorts {
   /** Device id, the audience of policies. */
@@ -35,6 +36,8 @@ export interface PowerPorts {
   readonly retune: (session: SessionTuning) => void;
   /** Something worth keeping. */
   readonly onEvent: (code: ErrorCode, message: string) => void;
+  /** Something that whoever sends documents can cause at any rate. */
+  readonly onNotice: (code: ErrorCode, message: string) => void;
   readonly log: { warn(fields: object, message: string): void };
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -68,7 +71,9 @@ export class Power {
   #drawn = { energyMj: 0, ms: 0 };
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
-  #stopped = false;
+  /** A look at the sensors that has not ended yet. */
+  #asked: Promise<Reading> | undefined;
+  readonly #stopping = new AbortController();
 
   /** @throws MusterError of the storage family */
   constructor(ports: PowerPorts) {
@@ -82,7 +87,7 @@ export class Power {
     this.#policy = new Policy({
       ...{ device, database, keysFor, now },
       onAccepted: () => this.#follow(),
-      onRefused: ({ code, message }) => ports.onEvent(code, `A power policy was refused: ${message}`),
+      onRefused: ({ code, message }) => ports.onNotice(code, `A power policy was refused: ${message}`),
     });
   }
 
@@ -93,7 +98,7 @@ export class Power {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stopping.abort();
     clearTimeout(this.#timer);
     await this.#looking;
   }
@@ -151,12 +156,14 @@ export class Power {
         this.#ports.log.warn({ code }, `heat and power could not be judged: ${message}`);
       })
       .finally(() => {
-        if (!this.#stopped) this.#timer = setTimeout(() => this.#look(), this.#ports.sampleMs);
+        if (!this.#stopping.signal.aborted)
+          this.#timer = setTimeout(() => this.#look(), this.#ports.sampleMs);
       });
   }
 
   async #sample(): Promise<void> {
-    const reading = await this.#sensors.read();
+    const reading = await this.#read();
+    if (this.#stopping.signal.aborted) return;
     const at = this.#ports.monotonic();
     const busyMs = busyCpuMs();
     const spanMs = at - (this.#before?.at ?? at);
@@ -174,6 +181,27 @@ export class Power {
     this.#state = state;
     this.#follow();
     for (const change of changes) this.#tell(change);
+  }
+
+  /** A sensor that never answers must not hold the levels where they are. */
+  async #read(): Promise<Reading> {
+    this.#asked ??= this.#sensors.read().finally(() => {
+      this.#asked = undefined;
+    });
+    const patience = new AbortController();
+    const signal = AbortSignal.any([patience.signal, this.#stopping.signal]);
+    const silence = sleep(this.#rules.silenceMs, undefined, { signal, ref: false }).catch(() => undefined);
+    try {
+      const reading = await Promise.race([this.#asked, silence]);
+      if (!reading && !this.#stopping.signal.aborted && this.#reading !== SILENCE)
+        this.#ports.log.warn(
+          { event: "power.silent" },
+          `the sensors have not answered for ${this.#rules.silenceMs} ms; until they do, nothing is known of heat and power`,
+        );
+      return reading ?? SILENCE;
+    } finally {
+      patience.abort();
+    }
   }
 
   /** Tells the runners what holds now, where that is another thing than before. */

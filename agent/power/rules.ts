@@ -11,6 +11,8 @@ export interface PowerRules {
   readonly riseMs: number;
   /** How long readings must ask for less before the level falls by one, milliseconds. */
   readonly fallMs: number;
+  /** Longest wait for the sensors; what has not answered by then tells nothing, milliseconds. */
+  readonly silenceMs: number;
   /** Each relapse doubles `fallMs`, so often at most. */
   readonly mostRelapses: number;
 }
@@ -23,6 +25,7 @@ export const DEFAULT_POWER_RULES: PowerRules = {
   observeOnly: false,
   riseMs: 10_000,
   fallMs: 60_000,
+  silenceMs: 10_000,
   mostRelapses: 4,
 };
 

@@ -13,6 +13,7 @@ export class BodyReader {
   readonly limit: number;
   readonly #totalLimit: number;
   #held = 0;
+  #made = 0;
 
   constructor(limit: number, totalLimit: number) {
     this.limit = limit;
@@ -30,6 +31,21 @@ export class BodyReader {
       return await work();
     } finally {
       this.#held -= bytes;
+    }
+  }
+
+  /**
+   * What was made of a body counts until its work is done, beside the bodies and within the same limit: small pictures
+   * make large tensors. One alone is let through whatever its size.
+   * @throws MusterError `inference.overloaded`, or what `work` throws
+   */
+  async holdMade<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+    if (this.#made > 0 && this.#made + bytes > this.#totalLimit) throw tooMuch();
+    this.#made += bytes;
+    try {
+      return await work();
+    } finally {
+      this.#made -= bytes;
     }
   }
 

@@ -101,7 +101,10 @@ async function load({ deployment, limits, agentVersion, runner, session }: Load)
     computed,
     results,
     [metrics, statistics, monitoring, tap, ...(capture ? [capture] : [])],
-    () => metrics.refused(),
+    () => {
+      metrics.refused();
+      results.touch();
+    },
   );
   const siblings = new Siblings(runner);
   const forwarder = new Forwarder(limits.bodyLimit);

@@ -16,12 +16,15 @@ export class Metrics implements Observer {
   observe({ inferred: { latencyUs, cpuUs, verdicts, by, degraded } }: Observation): void {
     const tally = this.#tally;
     this.#cpuUs += cpuUs;
+    const isComputed = degraded?.rung !== "cache" && degraded?.rung !== "default";
     for (const { ok, top } of verdicts) {
       tally.inferences += 1;
       // The model has failed even where another answered in its place.
       if (!ok || degraded?.reason === "failure") tally.failures += 1;
       if (by.fallback) tally.fallbacks += 1;
       if (degraded) tally.degraded += 1;
+      // An answer that nobody computed says nothing about how quick or how sure the model is.
+      if (!isComputed) continue;
       add(tally.latency, latencyUs / 1000);
       if (top) add(tally.confidence, top.score);
     }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { isMusterError } from "@muster/shared/errors";
 import type { ResultRecord } from "../inference/ports.ts";
-import type { Call, Infer, Inferred, Observer } from "./infer.ts";
+import type { Call, Infer, Inferred, Observation, Observer } from "./infer.ts";
 
 /** Longest request id that is kept in results; with the row behind it the result id stays within 128. */
 const MAX_ID = 112;
@@ -29,12 +29,22 @@ export const recorded =
       throw error;
     }
     const at = Date.now();
-    for (const observer of observers) observer.observe({ call, inferred, at });
+    for (const observer of observers) tell(observer, { call, inferred, at });
     const records = recordsOf(call, inferred, at);
     if (call.request.durable) await results.store(records);
     else results.add(records);
     return inferred;
   };
+
+/** An onlooker with a fault must not cost anybody an answer. */
+function tell(observer: Observer, observation: Observation): void {
+  try {
+    observer.observe(observation);
+  } catch (error) {
+    // The supervisor writes what the runner prints into the log.
+    console.error(error);
+  }
+}
 
 /** One result for each row; with several rows the result ids are the request's with `#row` behind. */
 function recordsOf({ request, tier }: Call, inferred: Inferred, at: number): ResultRecord[] {

@@ -37,6 +37,7 @@ export class ResultBuffer {
   #inFlight: Entry[] | undefined;
   #batch = 0;
   #dropped = 0;
+  #touched = false;
   #planned: { durable: boolean; cancel(): void } | undefined;
   #retryAt = 0;
   #onEmpty: (() => void) | undefined;
@@ -50,6 +51,12 @@ export class ResultBuffer {
   add(records: readonly ResultRecord[]): void {
     this.#append(records.map((record) => ({ record, waiter: undefined })));
     this.#schedule(this.#queue.length >= GATHER_RECORDS ? 0 : GATHER_MS, false);
+  }
+
+  /** Something was counted that leaves no result: the sums go out soon all the same. */
+  touch(): void {
+    this.#touched = true;
+    this.#schedule(GATHER_MS, false);
   }
 
   /**
@@ -82,12 +89,13 @@ export class ResultBuffer {
         0,
         this.#queue.some(({ waiter }) => waiter),
       );
+    else if (this.#touched) this.#schedule(GATHER_MS, false);
     else this.#onEmpty?.();
   }
 
   /** Resolves when nothing is held any more. */
   emptied(): Promise<void> {
-    if (this.#queue.length === 0 && !this.#inFlight) return Promise.resolve();
+    if (this.#queue.length === 0 && !this.#inFlight && !this.#touched) return Promise.resolve();
     this.#schedule(0, false);
     return new Promise((resolve) => {
       this.#onEmpty = resolve;
@@ -111,7 +119,8 @@ export class ResultBuffer {
   }
 
   #append(entries: readonly Entry[]): void {
-    this.#queue.push(...entries);
+    // One request may have more rows than a call may have arguments.
+    for (const entry of entries) this.#queue.push(entry);
     let excess = (this.#inFlight?.length ?? 0) + this.#queue.length - this.#limit;
     if (excess <= 0) return;
     this.#queue = this.#queue.filter(({ waiter }) => {
@@ -138,7 +147,8 @@ export class ResultBuffer {
 
   #flush(): void {
     this.#planned = undefined;
-    if (this.#inFlight || this.#queue.length === 0) return;
+    if (this.#inFlight || (this.#queue.length === 0 && !this.#touched)) return;
+    this.#touched = false;
     const failing = performance.now() < this.#retryAt;
     if (failing) this.#queue.sort((a, b) => Number(Boolean(b.waiter)) - Number(Boolean(a.waiter)));
     this.#inFlight = this.#queue.splice(0, MESSAGE_RECORDS);

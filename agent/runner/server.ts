@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type ListenOptions, Server as NetServer, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { asMusterError, isMusterError } from "@muster/shared/errors";
 import type { ListenAddress, ListenFailure } from "./control.ts";
 import type { GrpcServer } from "./grpc/server.ts";
@@ -18,6 +19,8 @@ const MAX_HEADERS = 100;
 const KEEP_ALIVE_MS = 5_000;
 /** The same for siblings, who close theirs long before: while the runtime computes, nobody sees that they did. */
 const SIBLING_KEEP_ALIVE_MS = 10_000;
+/** Time in which a sibling that has not read yet where a model is now may still come to this runner, milliseconds. */
+const SIBLING_GRACE_MS = 500;
 
 export interface Listening {
   readonly port: number | null;
@@ -57,6 +60,8 @@ export class EndpointServer {
       try {
         server.listen(options);
         await once(server, "listening");
+        // No file descriptor left for a connection: that one is lost, the runner is not.
+        server.on("error", ({ message }) => console.error(`a connection was not accepted: ${message}`));
         this.#servers.set(door, server);
       } catch (cause) {
         failure ??= failureOf(cause, options.path ?? `${host}:${port}`);
@@ -88,17 +93,16 @@ export class EndpointServer {
    */
   async drain(idleConnections: "keep" | "close"): Promise<void> {
     this.#draining = true;
-    const grpc = this.#grpc?.server.drain();
-    await Promise.all(
-      [...this.#servers.values()].map((server) => {
-        const closed = new Promise<void>((resolve) =>
-          NetServer.prototype.close.call(server, () => resolve()),
-        );
-        if (idleConnections === "close") server.closeIdleConnections();
-        return closed;
-      }),
-    );
-    await grpc;
+    const end = (server: Server): Promise<void> => {
+      const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+      if (idleConnections === "close") server.closeIdleConnections();
+      return closed;
+    };
+    const own = this.#servers.get("own");
+    const shared = [...this.#servers.values()].filter((server) => server !== own);
+    const ended = [this.#grpc?.server.drain(), ...shared.map(end)];
+    if (idleConnections === "keep" && !this.#service.siblings.alone) await sleep(SIBLING_GRACE_MS);
+    await Promise.all([...ended, own && end(own)]);
   }
 
   /** The libraries are loaded here, so that a runner without gRPC stays small. */

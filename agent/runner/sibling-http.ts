@@ -15,7 +15,7 @@ interface Asked {
   readonly jsonLength?: number;
 }
 
-interface Reply {
+export interface Reply {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;

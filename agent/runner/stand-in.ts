@@ -23,7 +23,7 @@ export async function standIn(deployment: ModelDeployment): Promise<LoadedModel>
   return {
     deployment,
     inputs: specsOf(set.cases.map(({ inputs }) => inputs)),
-    outputs: specsOf(set.cases.map(({ outputs }) => outputs)),
+    outputs: specsOf(set.cases.map(({ outputs }) => outputs)).map((spec) => withoutRows(spec, set)),
     run: async () => {
       throw new MusterError("inference.failed", `Model ${name} ${version} is not loaded: it kept failing.`);
     },
@@ -39,8 +39,19 @@ function specsOf(cases: readonly (readonly GoldenTensor[])[]): TensorSpec[] {
     if (!isDatatype(datatype)) return [];
     const others = cases.flatMap((tensors) => tensors.filter((tensor) => tensor.name === name));
     const dims = shape.map((size, axis) =>
-      axis > 0 && others.every((other) => other.shape[axis] === size) ? size : `any-${axis}`,
+      axis > 0 && others.every((other) => other.shape[axis] === size) ? size : `${name}:${axis}`,
     );
     return [{ name, datatype, shape: dims }];
   });
+}
+
+/** Outputs of a size of their own, the same in every case, have no rows: a vector, a fixed number of boxes. */
+function withoutRows(spec: TensorSpec, { cases }: GoldenSet): TensorSpec {
+  const first = cases.map(({ inputs, outputs }) => ({
+    rows: inputs[0]?.shape[0],
+    size: outputs.find(({ name }) => name === spec.name)?.shape[0],
+  }));
+  const size = first[0]?.size;
+  const isFixed = first.every((each) => each.size === size) && first.some(({ rows }) => rows !== size);
+  return isFixed && size !== undefined ? { ...spec, shape: [size, ...spec.shape.slice(1)] } : spec;
 }

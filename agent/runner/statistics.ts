@@ -51,9 +51,7 @@ export class Statistics implements Observer {
     const share = Math.max(rows, 1) / batch;
     sums.rows += rows;
     add(sums.infer, ms);
-    const entry = sums.batches.get(batch) ?? spent();
-    sums.batches.set(batch, entry);
-    add(entry, ms * share, share);
+    add(entryOf(sums.batches, batch), ms * share, share);
   }
 
   /** A request ended without having met the model. @param ms since it came */
@@ -109,6 +107,17 @@ export class Statistics implements Observer {
     this.#models.set(deployment, sums);
     return sums;
   }
+}
+
+/** Batch sizes that are told apart; any other one counts with the next power of two. */
+const MOST_SIZES = 64;
+
+function entryOf(batches: Sums["batches"], size: number): Spent {
+  const isNew = !batches.has(size) && batches.size >= MOST_SIZES;
+  const key = isNew ? 2 ** Math.ceil(Math.log2(size)) : size;
+  const entry = batches.get(key) ?? spent();
+  batches.set(key, entry);
+  return entry;
 }
 
 const emptySums = (): Sums => ({

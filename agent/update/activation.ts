@@ -45,15 +45,16 @@ export class Activation {
   /**
    * Loads a release beside the one that serves and has it prove its golden outputs.
    * @param lower what its models fall back to will do: for one that was proven before and has to run now
+   * @param signal ends the attempt: what loads for minutes must not keep an agent that was told to end
    */
-  async prepare(release: ReleaseRef, lower = false): Promise<void> {
+  async prepare(release: ReleaseRef, lower = false, signal?: AbortSignal): Promise<void> {
     await this.discardAllBut(release.digest);
     if (this.#candidate) return;
     const installed = this.#ports.releases.get(release.digest);
     await this.#ports.directories.materialise(installed);
     const deployment = await this.#deploymentOf(release, installed);
     if (deployment.models.length === 0) return;
-    const prepared = await this.#ports.inference.prepare(deployment, lower);
+    const prepared = await this.#ports.inference.prepare(deployment, lower, signal);
     this.#candidate = { digest: release.digest, prepared };
   }
 

@@ -27,7 +27,7 @@ export async function admit(
   const { generation, release: candidate, rollout, shadow: rule } = order;
   const live = journal.state.active;
   if (!rule || !candidate || !live || sameRelease(live, candidate)) return { event: { type: "admitted" } };
-  await activation.prepare(candidate);
+  await activation.prepare(candidate, false, signal);
   const prepared = activation.candidateOf(candidate);
   if (!prepared) return { event: { type: "admitted" } };
   try {

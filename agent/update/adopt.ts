@@ -64,8 +64,13 @@ async function ofWhatIsThere(
       const { model } = pickedModel(component, candidate).files;
       if (await directories.hasFile(release.digest, model)) there.push(candidate);
     }
-    const [chosen] = there;
-    if (chosen) choices[choiceKey(component)] = { ...choice, candidates: there, chosen };
+    const [chosen, ...others] = there;
+    if (!chosen) continue;
+    const ladder = [
+      ...others.map((other) => ({ ...other, fallback: true })),
+      ...choice.ladder.filter(({ variant }) => variant === chosen.variant),
+    ];
+    choices[choiceKey(component)] = { ...choice, candidates: there, chosen, ladder };
   }
   return { ...release, choices };
 }

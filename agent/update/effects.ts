@@ -1,5 +1,6 @@
-import { asMusterError, type MusterError } from "@muster/shared/errors";
+import type { MusterError } from "@muster/shared/errors";
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
+import { asStorageError } from "../storage/errors.ts";
 import type { Activation } from "./activation.ts";
 import { admit } from "./admission.ts";
 import { type ChoosingContext, chooseVariants } from "./choosing.ts";
@@ -68,7 +69,7 @@ export async function perform(context: EffectContext, signal: AbortSignal): Prom
     const outcome = await EFFECTS[effect](context, attempt, signal);
     return signal.aborted ? undefined : outcome;
   } catch (error) {
-    return signal.aborted ? undefined : failed(effect, asMusterError(error));
+    return signal.aborted ? undefined : failed(effect, asStorageError(error));
   }
 }
 
@@ -113,13 +114,15 @@ async function fetch(context: EffectContext, attempt: Attempt, signal: AbortSign
 
 async function stage(
   context: EffectContext,
-  { order }: Attempt,
+  { order, tries }: Attempt,
   signal: AbortSignal,
 ): Promise<Outcome | undefined> {
   if (!order.release) return undefined;
+  // What was found damaged was fetched again: the copy that the runner loads has to be made again, too.
+  if (tries > 0) await context.directories.materialise(context.releases.get(order.release.digest), true);
   await chooseVariants(context, order.release, signal);
   if (signal.aborted) return undefined;
-  await context.activation.prepare(order.release);
+  await context.activation.prepare(order.release, false, signal);
   return { event: { type: "staged" } };
 }
 
@@ -128,7 +131,7 @@ async function activate(
   { order }: Attempt,
   signal: AbortSignal,
 ): Promise<Outcome | undefined> {
-  if (order.release) await activation.prepare(order.release);
+  if (order.release) await activation.prepare(order.release, false, signal);
   if (signal.aborted) return undefined;
   journal.apply({ type: "switched" });
   await directories.point(order.release?.digest ?? null);

@@ -203,7 +203,7 @@ export class UpdateEngine {
       {
         type: "ordered",
         order: { generation, rollout, release, notAfter, shadow },
-        healthy: activation.proves(before.active),
+        healthy: activation.provesWhole(before.active),
       },
       () => this.#desired.accept(directive, text, this.#clock.now()),
     );

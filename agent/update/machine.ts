@@ -28,7 +28,7 @@ export type Effect = "keep" | "resolve" | "fetch" | "stage" | "admit" | "activat
 export type FailureKind = "retry" | "refetch" | "final";
 
 export type JournalEvent =
-  /** A newer directive was accepted. `healthy`: the active release is proven to run. */
+  /** A newer directive was accepted. `healthy`: the active release is proven to run, and nothing of it had to fall back. */
   | { type: "ordered"; order: Order; healthy: boolean }
   /** The agent started. */
   | { type: "started" }

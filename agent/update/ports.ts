@@ -19,8 +19,12 @@ export interface Observed {
 }
 
 export interface InferencePort {
-  /** Loads and proves a release without serving it. @throws MusterError of the families model, runner, artifact */
-  prepare(deployment: Deployment, lower: boolean): Promise<object>;
+  /**
+   * Loads and proves a release without serving it.
+   * @param signal ends the attempt
+   * @throws MusterError of the families model, runner, artifact, or `request.conflict` when the signal fired
+   */
+  prepare(deployment: Deployment, lower: boolean, signal?: AbortSignal): Promise<object>;
   /** The prepared release takes over the endpoint. */
   serve(prepared: object): Promise<void>;
   /** The prepared release computes a sample of what is served; it has to be prepared again before it may serve. */

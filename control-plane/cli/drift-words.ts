@@ -15,7 +15,7 @@ const STYLES: Readonly<Record<DriftLine["band"], Style>> = {
 /** Characters of the bars of a histogram. */
 const BAR = 16;
 
-const psi = (value: number): string => value.toFixed(3);
+const psi = (value: number | null): string => (value === null ? "-" : value.toFixed(3));
 
 export const driftTable = (models: readonly DriftLine[], width: number | undefined): string =>
   table(

@@ -19,6 +19,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   "freeze.invalid": EXIT.usage,
   "selector.invalid": EXIT.usage,
   "rollout.plan-invalid": EXIT.usage,
+  "energy.invalid": EXIT.usage,
   "alert.receiver-invalid": EXIT.usage,
   "alert.rule-invalid": EXIT.usage,
   "request.not-found": EXIT.notFound,

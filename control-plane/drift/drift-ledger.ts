@@ -108,8 +108,11 @@ export class DriftLedger implements RecordObserver {
   #fits(body: DriftBody): boolean {
     const reference = this.#ports.references.known(body);
     if (reference?.digest !== body.reference) return false;
+    const { features } = reference.set;
+    // Names come from devices: one such as "constructor" is a member of every object.
     return Object.entries(body.features).every(
-      ([feature, counts]) => reference.set.features[feature]?.counts.length === counts.length,
+      ([feature, counts]) =>
+        Object.hasOwn(features, feature) && features[feature]!.counts.length === counts.length,
     );
   }
 

@@ -34,6 +34,12 @@ export interface DriftingDevice {
   readonly psi: number;
 }
 
+/** A feature as it is told. */
+export interface DriftingFeature extends Omit<FeatureDrift, "threshold"> {
+  /** Null where no size would be beyond chance: all values lie in one bin. */
+  readonly threshold: number | null;
+}
+
 export interface DriftLine {
   readonly release: { readonly name: string; readonly version: string; readonly digest: string };
   readonly model: string;
@@ -47,7 +53,7 @@ export interface DriftLine {
   readonly rejected: number;
   /** All of it together against the reference of the release. */
   readonly band: DriftBand;
-  readonly worst: FeatureDrift | null;
+  readonly worst: DriftingFeature | null;
   /** Devices that watch it now, and those among them with an alarm. */
   readonly devices: number;
   readonly alarms: number;
@@ -55,7 +61,7 @@ export interface DriftLine {
 
 export interface DriftDetail extends DriftLine {
   readonly reference: { readonly digest: string; readonly samples: number };
-  readonly features: (FeatureDrift & {
+  readonly features: (DriftingFeature & {
     edges: number[];
     expected: number[];
     counts: number[];
@@ -153,7 +159,7 @@ export class DriftReports {
     const expected = Object.fromEntries(
       Object.entries(set.features).map(([feature, { counts }]) => [feature, counts] as const),
     );
-    const judged = judgeDrift(expected, sums.features, rule, sums.effective);
+    const judged = judgeDrift(expected, sums.features, rule, sums.effective).map(told);
     const standing = this.#standing(series, members);
     const drifting = standing.flatMap(([device, each]) => driftingDevice(device, each) ?? []);
     return {
@@ -211,6 +217,12 @@ export class DriftReports {
     return digest;
   }
 }
+
+/** JSON has no infinity. */
+const told = ({ threshold, ...feature }: FeatureDrift): DriftingFeature => ({
+  ...feature,
+  threshold: Number.isFinite(threshold) ? threshold : null,
+});
 
 function scopeOf({ site, class: hardwareClass, device }: DriftFilter): Scope {
   const given = [site, hardwareClass, device].filter((each) => each !== undefined);

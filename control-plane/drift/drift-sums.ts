@@ -1,3 +1,4 @@
+import { fitsQuality } from "@muster/shared/protocol/drift-limits";
 import type { DriftBody } from "@muster/shared/protocol/drift-window";
 
 /** Sums of windows of one variant. They add up over devices and time. */
@@ -14,7 +15,16 @@ export interface DriftSums {
   inputs: DriftBody["inputs"];
 }
 
-/** Adds a window, or other sums, to sums. Features whose bins differ are left as they are. */
+/** Names come from devices: one such as "constructor" is a member of every object, and none of these. */
+const own = <V>(record: Readonly<Record<string, V>>, name: string): V | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined;
+
+const mayName = (name: string): boolean => name !== "__proto__";
+
+/**
+ * Adds a window, or other sums, to sums. Features whose bins differ are left as they are, and so are inputs beyond what
+ * a window may name: devices that make names up make no sums grow.
+ */
 export function addSums(sums: DriftSums, more: DriftSums): void {
   sums.windows += more.windows;
   sums.judged += more.judged;
@@ -22,16 +32,17 @@ export function addSums(sums: DriftSums, more: DriftSums): void {
   sums.samples += more.samples;
   sums.rejected += more.rejected;
   for (const [feature, counts] of Object.entries(more.features)) {
-    const known = sums.features[feature];
-    if (known && known.length !== counts.length) continue;
+    const known = own(sums.features, feature);
+    if (!mayName(feature) || (known && known.length !== counts.length)) continue;
     if (!known) sums.features[feature] = [...counts];
     else for (const [bin, count] of counts.entries()) known[bin]! += count;
-    sums.effective[feature] = (sums.effective[feature] ?? 0) + (more.effective[feature] ?? 0);
+    sums.effective[feature] = (own(sums.effective, feature) ?? 0) + (own(more.effective, feature) ?? 0);
   }
   for (const [tensor, quality] of Object.entries(more.inputs)) {
-    const known = sums.inputs[tensor];
+    const known = own(sums.inputs, tensor);
     if (!known) {
-      sums.inputs[tensor] = { ...quality };
+      if (mayName(tensor) && fitsQuality(tensor, Object.keys(sums.inputs).length))
+        sums.inputs[tensor] = { ...quality };
       continue;
     }
     known.rows += quality.rows;

@@ -48,7 +48,11 @@ export class ReferenceBook {
   async read(series: Series): Promise<SeriesReference | undefined> {
     const key = keyOf(series);
     const known = this.#known.get(key);
-    if (known) return known;
+    if (known) {
+      this.#known.delete(key);
+      this.#known.set(key, known);
+      return known;
+    }
     const missedAt = this.#missing.get(key);
     const now = this.#now();
     if (missedAt !== undefined && Math.abs(now - missedAt) < LOOK_MS) return undefined;

@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from "node:timers/promises";
 import { MusterError } from "@muster/shared/errors";
 import type { Database } from "better-sqlite3";
 import { HOUR_MS, hourOf } from "../health/buckets.ts";
@@ -130,6 +131,8 @@ export class EnergyReports {
 
   async #usages(scope: Scope, from: number, to: number): Promise<{ at: number; usage: Usage }[]> {
     const points = await this.#sums.series(scope, from, to, HOUR_MS);
+    // There may be thousands of scopes: whoever else waits gets a turn behind each.
+    await breathe();
     return points.map(({ at, sums }) => ({ at, usage: usageOf(sums) }));
   }
 

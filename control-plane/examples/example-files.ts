@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { MusterError } from "@muster/shared/errors";
 import { hexOf } from "@muster/shared/trust/digest";
@@ -8,19 +8,31 @@ import { asStorageError } from "../storage/errors.ts";
 /** Parts that nobody went on with, milliseconds. */
 const ABANDONED_MS = 24 * 3_600_000;
 
-/** Examples by digest, whole and unchanging, and the parts that devices have begun to send. */
+/** What a device has begun to send. */
+interface Part {
+  readonly digest: string;
+  readonly bytes: number;
+  /** When the last of it came, milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** Examples by digest, whole and unchanging, and of each device the one that it has begun to send. */
 export class ExampleFiles {
   readonly #dir: string;
   readonly #incoming: string;
+  readonly #parts = new Map<string, Part>();
+  #partBytes = 0;
 
   constructor(dir: string) {
     this.#dir = join(dir, "sha256");
     this.#incoming = join(dir, "incoming");
   }
 
+  /** Forgets parts of an earlier run: nobody knows which of their bytes reached the disk. */
   async open(): Promise<void> {
     try {
       await mkdir(this.#dir, { recursive: true, mode: 0o700 });
+      await rm(this.#incoming, { recursive: true, force: true });
       await mkdir(this.#incoming, { recursive: true, mode: 0o700 });
     } catch (error) {
       throw asStorageError(error, this.#dir);
@@ -28,20 +40,24 @@ export class ExampleFiles {
   }
 
   /** Bytes received of an example that a device has begun to send. */
-  async received(device: string, digest: string): Promise<number> {
-    const found = await stat(this.#part(device, digest)).catch(() => undefined);
-    return found?.size ?? 0;
+  received(device: string, digest: string): number {
+    const part = this.#parts.get(device);
+    return part?.digest === digest ? part.bytes : 0;
+  }
+
+  /** Bytes of all that other devices have begun to send. */
+  receivedOfOthers(device: string): number {
+    return this.#partBytes - (this.#parts.get(device)?.bytes ?? 0);
   }
 
   /** Forgets what a device began to send and did not end, but for one example. */
   async dropOthers(device: string, digest: string): Promise<void> {
-    for (const name of await readdir(this.#incoming))
-      if (name.startsWith(`${device}.`) && !name.endsWith(hexOf(digest)))
-        await rm(join(this.#incoming, name), { force: true });
+    const part = this.#parts.get(device);
+    if (part && part.digest !== digest) await this.dropPart(device, part.digest);
   }
 
-  /** @throws MusterError `storage.full` */
-  async append(device: string, digest: string, bytes: Uint8Array): Promise<void> {
+  /** @throws MusterError `storage.full`; then the part is gone */
+  async append(device: string, digest: string, bytes: Uint8Array, now: number): Promise<void> {
     try {
       const handle = await open(this.#part(device, digest), "a", 0o600);
       try {
@@ -50,8 +66,10 @@ export class ExampleFiles {
         await handle.close();
       }
     } catch (error) {
+      await this.dropPart(device, digest);
       throw asStorageError(error, "The examples");
     }
+    this.#note(device, { digest, bytes: this.received(device, digest) + bytes.byteLength, at: now });
   }
 
   async readPart(device: string, digest: string): Promise<Uint8Array> {
@@ -59,6 +77,7 @@ export class ExampleFiles {
   }
 
   async dropPart(device: string, digest: string): Promise<void> {
+    this.#note(device, undefined);
     await rm(this.#part(device, digest), { force: true });
   }
 
@@ -75,6 +94,7 @@ export class ExampleFiles {
       }
       await mkdir(dirname(file), { recursive: true, mode: 0o700 });
       await rename(part, file);
+      this.#note(device, undefined);
       await syncDirectory(dirname(file));
     } catch (error) {
       throw asStorageError(error, "The examples");
@@ -94,13 +114,17 @@ export class ExampleFiles {
     await rm(this.#file(digest), { force: true });
   }
 
-  /** Deletes parts that were left alone for a day. */
-  async tidy(now: number): Promise<void> {
-    for (const name of await readdir(this.#incoming)) {
-      const path = join(this.#incoming, name);
-      const found = await stat(path).catch(() => undefined);
-      if (found && now - found.mtimeMs > ABANDONED_MS) await rm(path, { force: true });
-    }
+  /** Devices that left what they had begun alone for a day. */
+  abandoned(now: number): { device: string; digest: string }[] {
+    return [...this.#parts].flatMap(([device, { digest, at }]) =>
+      now - at > ABANDONED_MS ? [{ device, digest }] : [],
+    );
+  }
+
+  #note(device: string, part: Part | undefined): void {
+    this.#partBytes += (part?.bytes ?? 0) - (this.#parts.get(device)?.bytes ?? 0);
+    if (part) this.#parts.set(device, part);
+    else this.#parts.delete(device);
   }
 
   #part(device: string, digest: string): string {

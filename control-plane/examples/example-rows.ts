@@ -37,13 +37,30 @@ const AT_ONCE = 100;
 /** The table of examples in telemetry.db. */
 export class ExampleRows {
   readonly #stores: Stores;
+  /** Bytes by device, and of all: each part that comes asks for them, and the table may have a million rows. */
+  readonly #bytes = new Map<string, number>();
+  #total = 0;
 
   constructor(stores: Stores) {
     this.#stores = stores;
+    const sums = this.#db.prepare<[], { device: string; bytes: number }>(
+      "SELECT device, sum(size) AS bytes FROM examples GROUP BY device",
+    );
+    for (const { device, bytes } of sums.iterate()) this.#count(device, bytes);
   }
 
   find(digest: string): ExampleRow | undefined {
     return this.#db.prepare<[string], ExampleRow>("SELECT * FROM examples WHERE digest = ?").get(digest);
+  }
+
+  /** Digests that begin with these hex digits, two at most. */
+  beginningWith(hex: string): string[] {
+    return this.#db
+      .prepare<[string, string], string>(
+        "SELECT digest FROM examples WHERE digest >= ? AND digest < ? LIMIT 2",
+      )
+      .pluck()
+      .all(`sha256:${hex}`, `sha256:${hex}g`);
   }
 
   /** Newest first. */
@@ -65,14 +82,11 @@ export class ExampleRows {
 
   /** Bytes of a device, or of all. */
   bytes(device?: string): number {
-    const sum = "SELECT coalesce(sum(size), 0) FROM examples";
-    return device === undefined
-      ? this.#db.prepare<[], number>(sum).pluck().get()!
-      : this.#db.prepare<[string], number>(`${sum} WHERE device = ?`).pluck().get(device)!;
+    return device === undefined ? this.#total : (this.#bytes.get(device) ?? 0);
   }
 
   async insert(row: ExampleRow): Promise<void> {
-    await this.#stores.writeTelemetry((db) =>
+    const { changes } = await this.#stores.writeTelemetry((db) =>
       db
         .prepare(
           `INSERT INTO examples VALUES (@digest, @device, @site, @release, @model, @variant, @at, @received_at,
@@ -80,13 +94,20 @@ export class ExampleRows {
         )
         .run(row),
     );
+    if (changes > 0) this.#count(row.device, row.size);
   }
 
   /** False where there was none. */
   async delete(digest: string): Promise<boolean> {
-    return await this.#stores.writeTelemetry(
-      (db) => db.prepare("DELETE FROM examples WHERE digest = ?").run(digest).changes > 0,
+    const deleted = await this.#stores.writeTelemetry((db) =>
+      db
+        .prepare<[string], { device: string; size: number }>(
+          "DELETE FROM examples WHERE digest = ? RETURNING device, size",
+        )
+        .get(digest),
     );
+    if (deleted) this.#count(deleted.device, -deleted.size);
+    return deleted !== undefined;
   }
 
   /** Digests of some that were received before a moment. */
@@ -95,6 +116,13 @@ export class ExampleRows {
       .prepare<[number, number], string>("SELECT digest FROM examples WHERE received_at < ? LIMIT ?")
       .pluck()
       .all(before, AT_ONCE);
+  }
+
+  #count(device: string, bytes: number): void {
+    this.#total += bytes;
+    const all = (this.#bytes.get(device) ?? 0) + bytes;
+    if (all > 0) this.#bytes.set(device, all);
+    else this.#bytes.delete(device);
   }
 
   get #db() {

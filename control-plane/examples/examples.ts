@@ -79,6 +79,18 @@ export class Examples {
     return this.#rows.list(filter);
   }
 
+  /**
+   * The digest of the example that begins with these hex digits.
+   * @throws MusterError `request.not-found`, or `request.conflict` where several do
+   */
+  resolve(hex: string): string {
+    const [only, other] = this.#rows.beginningWith(hex);
+    if (only === undefined) throw new MusterError("request.not-found", `There is no example ${hex}.`);
+    if (other !== undefined)
+      throw new MusterError("request.conflict", `Several examples begin with ${hex}: give more digits.`);
+    return only;
+  }
+
   /** @throws MusterError `request.not-found` */
   async get(digest: string): Promise<{ row: ExampleRow; header: ExampleHeader; bytes: Uint8Array }> {
     const row = this.#rows.find(digest);
@@ -103,7 +115,12 @@ export class Examples {
         await this.#rows.delete(digest);
         await this.#files.remove(digest);
       }
-    await this.#files.tidy(now);
+    for (const { device, digest } of this.#files.abandoned(now)) {
+      // It goes on just now.
+      if (this.#busy.has(device)) continue;
+      this.#busy.add(device);
+      await this.#files.dropPart(device, digest).finally(() => this.#busy.delete(device));
+    }
   }
 
   async #take(device: string, { digest, size, offset, bytes }: ExamplePart): Promise<ExampleReceipt> {
@@ -111,9 +128,14 @@ export class Examples {
     this.#requireRoom(device, size);
     if (bytes.byteLength > EXAMPLE_PART_BYTES)
       throw new MusterError("example.invalid", `A part has ${EXAMPLE_PART_BYTES} bytes at most.`);
-    const received = await this.#files.received(device, digest);
+    await this.#files.dropOthers(device, digest);
+    const received = this.#files.received(device, digest);
+    if (received === size && received > 0) {
+      // All of it came, and storing it failed then.
+      await this.#keep(device, digest, size);
+      return { received: size, stored: true };
+    }
     if (bytes.byteLength === 0 || offset !== received) {
-      await this.#files.dropOthers(device, digest);
       if (received > size) await this.#files.dropPart(device, digest);
       return { received: received > size ? 0 : received, stored: false };
     }
@@ -121,7 +143,7 @@ export class Examples {
       await this.#files.dropPart(device, digest);
       throw new MusterError("example.invalid", `More than the ${size} bytes came that were announced.`);
     }
-    await this.#files.append(device, digest, bytes);
+    await this.#files.append(device, digest, bytes, this.#parts.now());
     if (received + bytes.byteLength < size) return { received: received + bytes.byteLength, stored: false };
     await this.#keep(device, digest, size);
     return { received: size, stored: true };
@@ -166,7 +188,7 @@ export class Examples {
     const full = (bytes: number, mib: number) => bytes + size > mib * MIB;
     if (full(this.#rows.bytes(device), exampleDeviceMib))
       throw new MusterError("example.quota", `Examples of this device have ${exampleDeviceMib} MiB already.`);
-    if (full(this.#rows.bytes(), exampleTotalMib))
+    if (full(this.#rows.bytes() + this.#files.receivedOfOthers(device), exampleTotalMib))
       throw new MusterError("example.quota", `Examples have ${exampleTotalMib} MiB already.`);
   }
 }

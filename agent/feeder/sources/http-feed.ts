@@ -73,7 +73,7 @@ export class HttpFeed extends LiveFeed {
       this.#last = digest;
     }
     this.push({
-      origin: url,
+      origin: withoutQuery(url),
       body,
       contentType: contentType ?? type ?? contentTypeOf(body, url),
       receivedAt: this.#ports.monotonic(),
@@ -118,6 +118,12 @@ export class HttpFeed extends LiveFeed {
       outgoing.end();
     });
   }
+}
+
+/** Cameras take logins in the query; where inputs come from is told to sinks and the control plane. */
+function withoutQuery(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
 }
 
 /** Servers that know no better say octet-stream: that tells nothing. */

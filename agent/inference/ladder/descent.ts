@@ -19,7 +19,10 @@ export interface Descent {
   readonly failures: readonly number[];
   /** When something failed last. */
   readonly lastFailureAt: number;
-  /** Position to return to at once when the first choice, tried again, fails again; 0 when it is not on trial. */
+  /**
+   * Position to return to at once when the first choice, tried again, fails again; 0 when it is not on trial. Where that
+   * is below every choice, each of them gets one try on the way back down.
+   */
   readonly trialFrom: number;
   /** Trials in a row that failed. */
   readonly returns: number;
@@ -34,6 +37,8 @@ export const TOP: Descent = { position: 0, failures: [], lastFailureAt: 0, trial
 export function afterFailure(before: Descent, choices: number, rules: DescentRules, at: number): Descent {
   const current = settled(before, rules, at);
   if (current.position >= choices) return { ...current, lastFailureAt: at };
+  if (isWalking(current, choices) && current.position + 1 < choices)
+    return { ...current, position: current.position + 1, failures: [], lastFailureAt: at };
   if (current.trialFrom > 0)
     return {
       position: current.trialFrom,
@@ -46,6 +51,9 @@ export function afterFailure(before: Descent, choices: number, rules: DescentRul
   if (failures.length < rules.budget) return { ...current, failures, lastFailureAt: at };
   return { ...current, position: current.position + 1, failures: [], lastFailureAt: at };
 }
+
+/** Nothing was left, and every choice is being tried once more, from the first one down. */
+export const isWalking = ({ trialFrom }: Descent, choices: number): boolean => trialFrom >= choices;
 
 /** When the first choice is to be tried again, or undefined while it is what is served. */
 export function retryAt(current: Descent, choices: number, rules: DescentRules): number | undefined {
@@ -73,7 +81,9 @@ export const trialFailed = (current: Descent, at: number): Descent => ({
   returns: current.returns + 1,
 });
 
-/** A trial that lasted for the window is passed, and everything is as at the beginning. */
+/** A trial that lasted for the window is passed: of the first choice, and everything is as at the beginning. */
 function settled(current: Descent, { windowMs }: DescentRules, at: number): Descent {
-  return current.trialFrom > 0 && at - current.lastFailureAt >= windowMs ? TOP : current;
+  return current.trialFrom > 0 && at - current.lastFailureAt >= windowMs
+    ? { ...TOP, position: current.position }
+    : current;
 }

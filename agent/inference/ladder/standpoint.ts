@@ -6,6 +6,7 @@ import {
   afterFailure,
   type Descent,
   type DescentRules,
+  isWalking,
   onTrial,
   retryAt,
   TOP,
@@ -62,6 +63,16 @@ export class Standpoint {
   /** What is to be served; undefined when nothing is left. */
   get choice(): Choice | undefined {
     return this.#choices[this.#descent.position];
+  }
+
+  /** Index of the choice; below the last one nothing is served. */
+  get position(): number {
+    return this.#descent.position;
+  }
+
+  /** Nothing was left, and every choice is being tried once more. */
+  get isWalking(): boolean {
+    return isWalking(this.#descent, this.#choices.length);
   }
 
   /** Why it is not the first choice. */

@@ -20,6 +20,16 @@ export interface Reading {
   readonly supply: Supply | null;
 }
 
+/** Of a box that tells nothing. */
+export const SILENCE: Reading = {
+  temperatureC: null,
+  watts: null,
+  energyMj: null,
+  meter: null,
+  throttled: null,
+  supply: null,
+};
+
 export interface SensorOptions {
   /** Where the kernel shows its devices. */
   readonly root: string;

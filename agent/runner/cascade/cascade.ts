@@ -76,6 +76,8 @@ async function answer(call: Call, rung: LoadedRung, next: Infer): Promise<Inferr
 }
 
 function remembered(rungs: readonly LoadedRung[], call: Call, inferred: Inferred): Inferred {
+  // Scores that are no numbers are no answer to give again.
+  if (!inferred.verdicts.every(({ ok }) => ok)) return inferred;
   for (const rung of rungs)
     if (rung.use === "cache") rung.cache.put(keyOf(call), inferred, performance.now());
   return inferred;

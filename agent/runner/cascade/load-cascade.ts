@@ -9,22 +9,29 @@ export interface LoadedCascades {
   readonly rungs: ReadonlyMap<LoadedModel, readonly LoadedRung[]>;
 }
 
+const buildOf = ({ name, variant, digest, provider }: ModelDeployment): string =>
+  JSON.stringify([name, variant, digest, provider]);
+
 /**
- * Loads the alternatives of the served models beside them, each once, and makes their rungs ready.
+ * Loads the alternatives of the served models beside them, each once and none that is served anyway, and makes their
+ * rungs ready.
  * @throws MusterError `model.load-failed` when a rung does not fit its model, or what `load` throws
  */
 export async function loadCascades(
   served: Served,
   load: (deployment: ModelDeployment) => Promise<LoadedModel>,
 ): Promise<LoadedCascades> {
+  const running = new Map<string, LoadedModel>();
+  for (const model of served.all)
+    if (!model.deployment.standIn) running.set(buildOf(model.deployment), model);
   const byBuild = new Map<string, LoadedModel>();
   const loaded = new Map<ModelDeployment, LoadedModel>();
   for (const { deployment } of served.all) {
     for (const alternative of deployment.alternatives ?? []) {
-      const { name, variant, digest, provider } = alternative;
-      const build = JSON.stringify([name, variant, digest, provider]);
-      const model = byBuild.get(build) ?? (await load(alternative));
-      byBuild.set(build, model);
+      const build = buildOf(alternative);
+      const shared = running.get(build);
+      const model = shared ?? byBuild.get(build) ?? (await load(alternative));
+      if (!shared) byBuild.set(build, model);
       loaded.set(alternative, model);
     }
   }

@@ -47,6 +47,7 @@ function loadRung(primary: LoadedModel, rung: Rung, alternatives: Alternatives):
   if (!model) return undefined;
   requireSame(primary, model, "input", primary.inputs, model.inputs);
   requireSame(primary, model, "output", primary.outputs, model.outputs);
+  requireSameLabels(primary, model);
   return { use, when, model };
 }
 
@@ -58,8 +59,9 @@ function alternativeOf(
   const own = deployment.alternatives?.find(({ name, variant }) =>
     rung.use === "variant" ? name === deployment.name && variant === rung.variant : name === rung.model,
   );
-  if (rung.use === "model") return served.find(rung.model, undefined) ?? (own && loaded.get(own));
-  return own && loaded.get(own);
+  const other = rung.use === "model" ? served.find(rung.model, undefined) : undefined;
+  // A stand-in has no answer of its own.
+  return other && !other.deployment.standIn ? other : own && loaded.get(own);
 }
 
 const misfit = ({ deployment: { name, version } }: LoadedModel, reason: string, cause?: unknown) =>
@@ -86,6 +88,7 @@ function requireSame(
   its: readonly TensorSpec[],
 ): void {
   const { name, variant } = other.deployment;
+  const fits = primary.deployment.standIn ? mayFit : fitsExactly;
   const same = own.every((spec) => its.some((each) => fits(spec, each))) && own.length === its.length;
   if (!same)
     throw misfit(
@@ -94,11 +97,28 @@ function requireSame(
     );
 }
 
-/** A dimension that varies in the one must vary in the other. */
-const fits = (a: TensorSpec, b: TensorSpec): boolean =>
+/** The answer names classes by the labels of the primary variant: they must be those of what computed it. */
+function requireSameLabels(
+  primary: LoadedModel,
+  { deployment: { name, variant, labels } }: LoadedModel,
+): void {
+  const own = primary.deployment.labels;
+  if (own && labels && (own.length !== labels.length || own.some((label, index) => label !== labels[index])))
+    throw misfit(primary, `${name} (${variant}) does not have the same labels in the same order.`);
+}
+
+type Size = TensorSpec["shape"][number];
+
+const alike = (a: TensorSpec, b: TensorSpec, fit: (a: Size, b: Size) => boolean): boolean =>
   a.name === b.name &&
   a.datatype === b.datatype &&
   a.shape.length === b.shape.length &&
-  a.shape.every((size, index) =>
-    typeof size === "string" ? typeof b.shape[index] === "string" : size === b.shape[index],
-  );
+  a.shape.every((size, index) => fit(size, b.shape[index]!));
+
+/** A dimension that varies in the one must vary in the other. */
+const fitsExactly = (a: TensorSpec, b: TensorSpec): boolean =>
+  alike(a, b, (one, other) => (typeof one === "string" ? typeof other === "string" : one === other));
+
+/** Which dimensions of a stand-in vary is a guess from its golden set. */
+const mayFit = (a: TensorSpec, b: TensorSpec): boolean =>
+  alike(a, b, (one, other) => typeof one === "string" || typeof other === "string" || one === other);

@@ -68,7 +68,11 @@ export class Forwarder {
         agent: this.#agent,
         method: request.method,
         path: request.url,
-        headers: { ...endToEnd(request.headers), [HOPS]: String(hopsOf(request.headers) + 1) },
+        headers: {
+          ...endToEnd(request.headers),
+          ...framing(request.headers),
+          [HOPS]: String(hopsOf(request.headers) + 1),
+        },
       });
       const fail = (cause: Error) => {
         request.unpipe(outgoing);
@@ -90,6 +94,13 @@ export class Forwarder {
     });
   }
 }
+
+/**
+ * A body without a length goes on in chunks, as it came. Node would write that of a GET as it is, and the sibling would
+ * take it for further requests, whose answers others would get.
+ */
+const framing = (headers: IncomingMessage["headers"]): Record<string, string> =>
+  headers["transfer-encoding"] === undefined ? {} : { "transfer-encoding": "chunked" };
 
 const hopsOf = (headers: IncomingMessage["headers"]): number => Number(headers[HOPS] ?? 0) || 0;
 

@@ -18,6 +18,11 @@ export class Siblings {
     this.#any = standings.some(({ runner }) => runner !== this.#self);
   }
 
+  /** True while every model of the release is this runner's own. */
+  get alone(): boolean {
+    return !this.#any;
+  }
+
   /** Every model that is served on this box; empty before the supervisor told. */
   get standings(): readonly Standing[] {
     return this.#standings;

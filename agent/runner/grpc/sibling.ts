@@ -3,7 +3,7 @@ import type { Standing } from "../forward/standing.ts";
 import type { Gone } from "../infer.ts";
 import { invalid } from "../infer-parameters.ts";
 import type { RequestLimits } from "../request-limits.ts";
-import { exchange, pathOf } from "../sibling-http.ts";
+import { exchange, pathOf, type Reply } from "../sibling-http.ts";
 import { decodeBinaryData, encodeBinaryData } from "../tensors/binary.ts";
 import { type Datatype, isDatatype } from "../tensors/datatypes.ts";
 import { decodeJsonData } from "../tensors/json.ts";
@@ -15,8 +15,9 @@ import { contentsOf, parameterMap } from "./response.ts";
 
 /** The metadata of a sibling's model. @throws MusterError `model.not-ready`, or what the sibling answers */
 export async function askMetadata(to: Standing): Promise<object> {
-  const { status, body } = await exchange(to, { method: "GET", path: pathOf(to) });
-  if (status !== 200) throw refusal(status, body);
+  const reply = await exchange(to, { method: "GET", path: pathOf(to) });
+  const { status, body } = reply;
+  if (status !== 200) throw refusal(reply);
   return JSON.parse(body.toString()) as object;
 }
 
@@ -35,7 +36,7 @@ export async function askSibling(
   const request = requestOf(message, limits);
   const blobs = request.inputs.map((input, index) => message.raw_input_contents[index] ?? encoded(input));
   const json = Buffer.from(JSON.stringify(onTheWay(request, blobs, timeoutMs)));
-  const { status, headers, body } = await exchange(
+  const reply = await exchange(
     to,
     {
       method: "POST",
@@ -45,7 +46,8 @@ export async function askSibling(
     },
     gone,
   );
-  if (status !== 200) throw refusal(status, body);
+  const { status, headers, body } = reply;
+  if (status !== 200) throw refusal(reply);
   return answerOf(
     body,
     Number(headers["inference-header-content-length"]),
@@ -122,8 +124,10 @@ function answerOf(body: Buffer, jsonLength: number, rawAsked: boolean): InferRes
   };
 }
 
-function refusal(status: number, body: Buffer): MusterError {
+function refusal({ status, headers, body }: Reply): MusterError {
   const { error, code } = JSON.parse(body.toString()) as { error: string; code: string };
-  if (isErrorCode(code)) return new MusterError(code, error);
+  const retryAfterSeconds = Number(headers["retry-after"] ?? 0);
+  if (isErrorCode(code))
+    return new MusterError(code, error, retryAfterSeconds > 0 ? { retryAfterSeconds } : {});
   return new MusterError("internal.unexpected", `The sibling answered ${status}: ${error}`);
 }

@@ -4,6 +4,8 @@ import type { BeforeStep, StepOf } from "@muster/shared/protocol/serving/pipelin
 const DEFAULT_MAX_SAMPLES = 2 ** 20;
 /** Frames that one signal may give: each is a row of the model's batch. */
 const MAX_FRAMES = 1024;
+/** Values of all frames of one signal: frames that overlap take many times its samples. */
+const MAX_VALUES = 2 ** 24;
 
 type SampleType = StepOf<BeforeStep, "decode-signal">["type"];
 
@@ -83,6 +85,11 @@ export function framesOf(
     throw new MusterError(
       "media.too-large",
       `The signal gives ${frames} frames; ${MAX_FRAMES} may come at once.`,
+    );
+  if (frames * channels * size > MAX_VALUES)
+    throw new MusterError(
+      "media.too-large",
+      `The signal gives ${frames} frames of ${channels * size} values; all together may have ${MAX_VALUES}.`,
     );
   const out = new Float32Array(frames * channels * size);
   let to = 0;

@@ -7,6 +7,7 @@ import { scheduleOf } from "../infer-parameters.ts";
 import { parseInferRequest, type Schedule } from "../infer-request.ts";
 import { encodeInferResponse, type InferResponse } from "../infer-response.ts";
 import type { LoadedModel } from "../model.ts";
+import { DATATYPES } from "../tensors/datatypes.ts";
 import { findModel } from "./find-model.ts";
 import { type MediaRequest, mediaParameters, mediaTypeOf, processed, readMedia } from "./media.ts";
 import type { Handler, Route, Service } from "./route.ts";
@@ -60,12 +61,18 @@ async function answerMedia(
   type: string,
 ): Promise<Answer> {
   const arrivedAt = performance.now();
-  const { id, parameters } = mediaParameters(request.headers);
+  const { id, parameters } = mediaParameters(request.headers, service.limits);
   const schedule = scheduleOf(parameters);
   const durable = parameters.muster_durable === true;
   const media = await readMedia(model, type, body, { id, durable });
-  return answerThrough(media, service, model, schedule, arrivedAt, new ConnectionGone(request.socket));
+  const gone = new ConnectionGone(request.socket);
+  return service.bodies.holdMade(bytesOf(media), () =>
+    answerThrough(media, service, model, schedule, arrivedAt, gone),
+  );
 }
+
+const bytesOf = ({ request: { inputs } }: MediaRequest): number =>
+  inputs.reduce((sum, { datatype, data }) => sum + data.length * DATATYPES[datatype].size, 0);
 
 /** The steps behind the model make the answer of its outputs. */
 async function answerThrough(

@@ -6,6 +6,7 @@ import { encodeInferResponse, type InferResponse } from "../infer-response.ts";
 import type { LoadedModel } from "../model.ts";
 import { pipelineOf } from "../pipeline/of-model.ts";
 import type { Placement } from "../pipeline/placement.ts";
+import type { RequestLimits } from "../request-limits.ts";
 import type { TensorValue } from "../tensors/datatypes.ts";
 
 const TENSORS: ReadonlySet<string> = new Set(["application/json", "application/octet-stream"]);
@@ -80,13 +81,19 @@ export function processed(
 /**
  * The parameters of a request that has no JSON part, by header: `muster-request-id`, `muster-durable: true`,
  * `muster-priority` and `muster-timeout` (microseconds), as their namesakes in JSON.
+ * @throws MusterError `inference.invalid`
  */
-export function mediaParameters(headers: IncomingHttpHeaders): {
+export function mediaParameters(
+  headers: IncomingHttpHeaders,
+  { idLength }: Pick<RequestLimits, "idLength">,
+): {
   id: string | undefined;
   parameters: Record<string, string | number | boolean>;
 } {
   const parameters: Record<string, string | number | boolean> = {};
   const durable = headers["muster-durable"];
+  if (durable !== undefined && durable !== "true" && durable !== "false")
+    throw new MusterError("inference.invalid", "The header muster-durable is not true or false.");
   if (durable !== undefined) parameters.muster_durable = durable === "true";
   for (const [header, name] of [
     ["muster-priority", "priority"],
@@ -99,5 +106,10 @@ export function mediaParameters(headers: IncomingHttpHeaders): {
     parameters[name] = Number(value);
   }
   const id = headers["muster-request-id"];
+  if (typeof id === "string" && id.length > idLength)
+    throw new MusterError(
+      "inference.invalid",
+      `The header muster-request-id has ${id.length} characters; ${idLength} are allowed.`,
+    );
   return { id: typeof id === "string" ? id : undefined, parameters };
 }

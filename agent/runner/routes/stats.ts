@@ -5,6 +5,9 @@ import { exchange } from "../sibling-http.ts";
 import { findModel } from "./find-model.ts";
 import type { Handler, PathParameters, Route, Service } from "./route.ts";
 
+/** A sibling that computes for longer is left out, milliseconds. */
+const SIBLING_MS = 1_000;
+
 interface Entry {
   readonly name: string;
   readonly version: string;
@@ -21,9 +24,8 @@ async function allEntries(service: Service): Promise<Entry[]> {
   const told = new Map(siblings.standings.map((standing) => [standing.runner, standing]));
   for (const standing of told.values()) {
     if (models.find(standing.name, standing.version)) continue;
-    const reply = await exchange(standing, { method: "GET", path: "/v2/models/stats" }).catch(
-      () => undefined,
-    );
+    const asked = { method: "GET", path: "/v2/models/stats" } as const;
+    const reply = await exchange(standing, asked, AbortSignal.timeout(SIBLING_MS)).catch(() => undefined);
     if (reply?.status === 200) entries.push(...JSON.parse(reply.body.toString()).model_stats);
   }
   const place = ({ name, version }: Entry): number =>

@@ -109,7 +109,8 @@ function fill<C extends Candidate>(queue: Iterable<C>, leader: C, now: number): 
   const { lane } = leader;
   const batch = [leader];
   let { rows, deadlineAt } = leader;
-  if (rows >= lane.maxBatch) return { batch, rows };
+  // One without rows adds nothing to a batch, and would let one that fills a batch alone join it.
+  if (rows === 0 || rows >= lane.maxBatch) return { batch, rows };
   for (const entry of queue) {
     if (entry === leader || entry.lane !== lane) continue;
     const together = rows + entry.rows;

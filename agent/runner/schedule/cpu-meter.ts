@@ -32,8 +32,11 @@ export class CpuMeter {
 
   /** It has ended. @returns its processor time, microseconds */
   end(ms: number, now: number): number {
-    if (this.#before !== undefined && ms > 0) {
-      this.#share = (cpuUsOf(this.#model) - this.#before) / (ms * 1000);
+    const before = this.#before;
+    this.#before = undefined;
+    if (before !== undefined && ms > 0) {
+      // A server that has ended used nothing any more.
+      this.#share = Math.max(0, cpuUsOf(this.#model) - before) / (ms * 1000);
       this.#nextAt = now + PERIOD_MS;
     }
     return ms * 1000 * this.#share;

@@ -4,7 +4,21 @@ export interface Waiting {
   readonly tier: Tier;
   /** Monotonic milliseconds; infinite for none. */
   readonly deadlineAt: number;
+  /** Where it stands in the order; absent: by its deadline. */
+  readonly dueAt?: number;
 }
+
+/** Requests without a deadline go before those whose deadline is later than so long after they came, milliseconds. */
+const UNHURRIED_MS = 5_000;
+
+/**
+ * Place in the order of an entry that came at `at`, monotonic milliseconds. One without a deadline has one too:
+ * requests with deadlines that keep coming would go before it for ever.
+ */
+export const dueOf = (deadlineAt: number, at: number): number =>
+  deadlineAt === Number.POSITIVE_INFINITY ? at + UNHURRIED_MS : deadlineAt;
+
+const placeOf = ({ dueAt, deadlineAt }: Waiting): number => dueAt ?? deadlineAt;
 
 /**
  * What waits, in three tiers of bounded length: the more important tier first, within a tier the earliest deadline,
@@ -34,13 +48,13 @@ export class TierQueue<E extends Waiting> {
   }
 
   /** What would go before a new entry of this tier and deadline, in order. */
-  *ahead({ tier, deadlineAt }: Waiting): Generator<E> {
+  *ahead(next: Waiting): Generator<E> {
     for (const each of TIERS) {
       for (const entry of this.#tiers[each]) {
-        if (each === tier && entry.deadlineAt > deadlineAt) return;
+        if (each === next.tier && placeOf(entry) > placeOf(next)) return;
         yield entry;
       }
-      if (each === tier) return;
+      if (each === next.tier) return;
     }
   }
 
@@ -49,7 +63,7 @@ export class TierQueue<E extends Waiting> {
     const entries = this.#tiers[entry.tier];
     if (entries.length >= this.#limit) return false;
     let place = entries.length;
-    while (place > 0 && entries[place - 1]!.deadlineAt > entry.deadlineAt) place -= 1;
+    while (place > 0 && placeOf(entries[place - 1]!) > placeOf(entry)) place -= 1;
     entries.splice(place, 0, entry);
     return true;
   }

@@ -7,7 +7,7 @@ import { type Part, runBatch } from "./batch-run.ts";
 import { BestEffortGate } from "./best-effort.ts";
 import { ModelLane } from "./model-lane.ts";
 import { inferInPieces, pieceOf } from "./pieces.ts";
-import { TierQueue } from "./queue.ts";
+import { dueOf, TierQueue } from "./queue.ts";
 import { type Samples, warmUp } from "./warm-up.ts";
 
 /** Longest wait that is asked of a client that was refused for want of room, seconds. */
@@ -84,7 +84,8 @@ export class Scheduler {
     const rows = lane.rowsOf(call);
     return new Promise<Inferred>((resolve, reject) => {
       const { tier, deadlineAt } = call;
-      const entry: Entry = { call, lane, rows, tier, deadlineAt, tried, queuedAt, resolve, reject };
+      const dueAt = dueOf(deadlineAt, queuedAt);
+      const entry: Entry = { call, lane, rows, tier, deadlineAt, dueAt, tried, queuedAt, resolve, reject };
       if (!this.#offer(entry)) {
         reject(this.#full(call, lane, rows, queuedAt));
         return;
@@ -125,7 +126,9 @@ export class Scheduler {
 
   #predict(call: Call, lane: ModelLane, rows: number, now: number): number {
     const busyMs = this.#running ? Math.max(0, this.#busyUntil - now) : 0;
-    return predictAnswer(this.#queue.ahead(call), busyMs, lane, rows);
+    const { tier, deadlineAt } = call;
+    const ahead = this.#queue.ahead({ tier, deadlineAt, dueAt: dueOf(deadlineAt, now) });
+    return predictAnswer(ahead, busyMs, lane, rows);
   }
 
   #full({ tier }: Call, lane: ModelLane, rows: number, now: number): MusterError {
@@ -212,7 +215,8 @@ async function compute(batch: readonly Entry[], rows: number): Promise<void> {
   const { lane } = batch[0]!;
   try {
     const { inferred, spent, split } = await runBatch(batch, lane.buffers, lane.meter);
-    if (!split) lane.cost.observe(rows, spent.ms);
+    // A failure may come at once or late: it says nothing about what a batch takes.
+    if (!split && !inferred.some(({ error }) => error)) lane.cost.observe(rows, spent.ms);
     for (const [index, { resolve }] of batch.entries()) resolve(inferred[index]!);
   } catch (cause) {
     for (const { reject } of batch) reject(asMusterError(cause));

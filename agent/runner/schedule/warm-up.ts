@@ -51,8 +51,12 @@ export async function warmUp(model: LoadedModel, { inputs, tolerance }: Samples)
   const buffers = new RowBuffers(layout, largest);
   const curve: CurvePoint[] = [];
   for (const rows of batchSizes(largest)) {
-    const ms = await measure(model, buffers.gather(repeatRows(inputs, rows), rows), names, end);
-    if (rows > 1 && ms > LONGEST_BATCH_MS) break;
+    const batch = buffers.gather(repeatRows(inputs, rows), rows);
+    const ms = await measure(model, batch, names, end).catch((error: unknown) => {
+      if (rows === 1) throw error;
+    });
+    // A size that this box has no memory for is not used.
+    if (ms === undefined || (rows > 1 && ms > LONGEST_BATCH_MS)) break;
     curve.push({ rows, ms });
     if (performance.now() >= end || ms * 2 > LONGEST_BATCH_MS) break;
   }

@@ -108,11 +108,18 @@ const describe = (value: unknown): string => {
   return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 };
 
+/** Values of one output in JSON: their text takes several times their bytes. */
+const MOST_VALUES = 4 * 1024 * 1024;
+
 /**
  * JSON text of a flat data list. 64-bit integers keep all their digits. FP16 is never asked for in JSON.
- * @throws MusterError `inference.failed` for values that JSON cannot carry
+ * @throws MusterError `inference.failed` for values that JSON cannot carry, `inference.invalid` for more than 4,194,304
  */
 export function encodeJsonData(name: string, datatype: Datatype, data: TensorData): string {
+  if (data.length > MOST_VALUES)
+    throw invalid(
+      `Output '${name}' has ${data.length} values, more than ${MOST_VALUES}; ask for it with the parameter binary_data.`,
+    );
   if (datatype === "BYTES") return JSON.stringify(data);
   if (datatype === "BOOL") return `[${Array.from(data as Uint8Array, (value) => value !== 0).join(",")}]`;
   if (datatype === "FP32" || datatype === "FP64") {

@@ -22,7 +22,7 @@ const Done = Type.Object({}, closed);
 
 export function energyRoutes(
   app: ApiApp,
-  { energy, fleet, info }: { energy: Energy } & Pick<OperatorServices, "fleet" | "info">,
+  { energy, fleet, groups, info }: { energy: Energy } & Pick<OperatorServices, "fleet" | "groups" | "info">,
 ): void {
   app.get(
     "/power/policies",
@@ -43,6 +43,8 @@ export function energyRoutes(
     },
     async (request) => {
       const { windows, bestEffortOutside, ...scope } = request.body;
+      // A slip of the pen would decide for nobody, in silence.
+      if (scope.group !== undefined) groups.selectorOf(scope.group);
       return await energy.policies.set(scope, { windows, bestEffortOutside }, actorOf(request).name);
     },
   );

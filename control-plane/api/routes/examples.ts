@@ -42,7 +42,7 @@ export function exampleRoutes(
     "/examples/:hex",
     { schema: { params: exampleParams, response: { 200: ExampleResource } } },
     async (request) => {
-      const { row, header } = await examples.get(`sha256:${request.params.hex}`);
+      const { row, header } = await examples.get(examples.resolve(request.params.hex));
       return { ...lineOf(row), header };
     },
   );
@@ -56,13 +56,13 @@ export function exampleRoutes(
       },
     },
     async (request, reply) => {
-      const { bytes } = await examples.get(`sha256:${request.params.hex}`);
+      const { bytes } = await examples.get(examples.resolve(request.params.hex));
       return reply.type("application/octet-stream").send(Buffer.from(bytes));
     },
   );
 
   app.delete("/examples/:hex", { schema: { params: exampleParams } }, async (request, reply) => {
-    await examples.delete(`sha256:${request.params.hex}`);
+    await examples.delete(examples.resolve(request.params.hex));
     return reply.code(204).send();
   });
 }

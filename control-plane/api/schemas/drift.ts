@@ -7,8 +7,8 @@ const Band = oneOf("none", "slight", "moderate", "severe");
 const feature = {
   feature: Type.String(),
   psi: Type.Number(),
-  /** What chance alone reaches. */
-  threshold: Type.Number(),
+  /** What chance alone reaches; null where no size would be beyond it, since all values lie in one bin. */
+  threshold: orNull(Type.Number()),
   /** Values, and how many independent ones they are worth. */
   samples: Count,
   effective: Count,

@@ -44,4 +44,5 @@ export const ExampleQuery = Type.Object(
   closed,
 );
 
-export const exampleParams = Type.Object({ hex: Type.String({ pattern: "^[0-9a-f]{64}$" }) }, closed);
+/** The digest, or its beginning. */
+export const exampleParams = Type.Object({ hex: Type.String({ pattern: "^[0-9a-f]{8,64}$" }) }, closed);

@@ -139,6 +139,8 @@ test("a server that hangs is killed and started again", async () => {
   assert.equal(answer.ok, false);
   assert.match(await answer.text(), /external runtime is lost/);
   await until(() => !isRunning(pid), "the server that hung is gone");
+  await until(() => box.events.length > 0, "the end of its runner is told");
+  assert.match(box.events[0]!.message, /It said before: The external runtime is lost\. It did not answer/);
   await until(async () => (await infer().catch(() => undefined))?.status === 200, "it serves again");
   await box.inference.idle();
 });

@@ -109,3 +109,19 @@ test("is measured once, over restarts too, and again when the model or its golde
   await rm(model.goldenPath);
   assert.deepEqual(failureOf(await run(model)), ["artifact.corrupted", "start"]);
 });
+
+test("a child that could not even be started says nothing about the model", async () => {
+  const database = openDatabase(join(box.directory, "unstarted.db"));
+  const { execPath } = process;
+  try {
+    const measureHere = measureOnce(database, Date.now, { benchMs: 50 });
+    const model = await box.model("classifier", classifier(), GOLDEN.classifier);
+    process.execPath = join(box.directory, "nowhere");
+    assert.deepEqual(failureOf(await measureHere(model, never)), ["runner.crashed", "start"]);
+    process.execPath = execPath;
+    assert.ok("measured" in (await measureHere(model, never)));
+  } finally {
+    process.execPath = execPath;
+    database.close();
+  }
+});

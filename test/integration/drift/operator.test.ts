@@ -176,6 +176,13 @@ describe("drift for operators", () => {
     assert.equal((await list()).models[0]?.windows, 6);
   });
 
+  it("takes names that every object has for what they are: names that the reference lacks", async () => {
+    const [one] = boxes as [Box];
+    await send(one, window({ features: { constructor: [1, 2, 3], valueOf: [1, 2] } }));
+    await until(async () => (await list()).refused === 5);
+    assert.equal((await list()).models[0]?.windows, 6);
+  });
+
   it("raises an alert of the device, and one of the site where it is on many of its devices", async () => {
     const rules = async () => {
       const { alerts } = await get<AlertList>("/alerts");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -212,6 +212,84 @@ describe("hard examples on their way", () => {
     assert.equal((await ask(good, zeros(200_000))).status, 413);
     const stranger = await askDeviceApi(fleet, DEVICE_API.examples, { method: "POST", headers: good });
     assert.equal(stranger.status, 401);
+  });
+
+  describe("begun and not ended", () => {
+    const incoming = () => readdir(join(fleet.dataDir, "examples", "incoming"));
+    const part = async (who: Credentials, digest: string, size: number, offset: number, body: Uint8Array) =>
+      await askDeviceApi(fleet, DEVICE_API.examples, {
+        device: who,
+        method: "POST",
+        body: Buffer.from(body).toString("latin1"),
+        headers: {
+          "content-type": "application/octet-stream",
+          "muster-digest": digest,
+          "muster-size": String(size),
+          "muster-offset": String(offset),
+        },
+      });
+    const zeros = Buffer.alloc(100_000);
+
+    it("are one for each device, however many it begins", async () => {
+      await begin();
+      for (const name of ["a", "b", "c"])
+        assert.equal((await part(device, sha256(name), 200_000, 0, zeros)).status, 200);
+      assert.equal((await incoming()).length, 1);
+      assert.deepEqual(JSON.parse((await part(device, sha256("c"), 200_000, 0, new Uint8Array())).text), {
+        received: 100_000,
+        stored: false,
+      });
+    });
+
+    it("count for what all may take", async () => {
+      await begin({ examples: { exampleTotalMib: 1 } });
+      const other = await fleet.enroll("oven");
+      for (let offset = 0; offset < 500_000; offset += 100_000)
+        assert.equal((await part(other, sha256("x"), 900_000, offset, zeros)).status, 200);
+      const answer = await part(device, sha256("y"), 700_000, 0, zeros);
+      assert.equal(answer.problem().code, "example.quota");
+      assert.equal((await part(device, sha256("y"), 400_000, 0, zeros)).status, 200);
+      assert.equal(
+        (await part(other, sha256("x"), 900_000, 500_000, zeros)).status,
+        200,
+        "its own counts once",
+      );
+    });
+
+    it("begin anew after a restart, which may have lost some of their bytes; what is stored counts on", async () => {
+      await begin({ examples: { exampleDeviceMib: 1 } });
+      await put(0.1, 700_000);
+      upload();
+      await until(async () => (await spooled()) === 0);
+      await uploader!.stop();
+      const bytes = example(0.2, 110_000);
+      const digest = sha256(bytes);
+      const first = bytes.subarray(0, 50_000);
+      assert.equal((await part(device, digest, bytes.byteLength, 0, first)).status, 200);
+      const { dataDir } = fleet;
+      await fleet.close(true);
+      fleet = await startFleet({ dataDir, examples: { exampleDeviceMib: 1 } });
+      const { text } = await part(device, digest, bytes.byteLength, 0, new Uint8Array());
+      assert.deepEqual(JSON.parse(text), { received: 0, stored: false });
+      assert.deepEqual(await incoming(), []);
+      const refused = await part(device, sha256("z"), 700_000, 0, new Uint8Array());
+      assert.equal(refused.problem().code, "example.quota");
+    });
+
+    it("are stored the next time where all came and the disk refused", async () => {
+      await begin();
+      const bytes = example(0.2, 1000);
+      const digest = sha256(bytes);
+      const folder = join(fleet.dataDir, "examples", "sha256", digest.slice(7, 9));
+      await writeFile(folder, "in the way");
+      assert.ok((await part(device, digest, bytes.byteLength, 0, bytes)).status >= 500);
+      await rm(folder);
+      const { text } = await part(device, digest, bytes.byteLength, 0, new Uint8Array());
+      assert.deepEqual(JSON.parse(text), { received: bytes.byteLength, stored: true });
+      const hex = digest.slice("sha256:".length);
+      assert.equal(fleet.examples.resolve(hex.slice(0, 8)), digest);
+      assert.throws(() => fleet.examples.resolve("0".repeat(8)), { code: "request.not-found" });
+    });
   });
 
   it("go when their time is over", async () => {

@@ -33,7 +33,7 @@ test("the still picture of a camera becomes a label, again and again, and bad on
         kind: "http",
         name: "camera",
         model: "classifier",
-        url: `${camera.url}/still.png`,
+        url: `${camera.url}/still.png?token=hush`,
         everyMs: 20,
         username: "viewer",
         passwordFile: await box.secret("password", "open sesame"),
@@ -43,7 +43,7 @@ test("the still picture of a camera becomes a label, again and again, and bad on
     assert.ok(box.labels("camera").every((label) => label === "blue"));
     const codes = new Set(box.events.map(({ code }) => code));
     assert.deepEqual([...codes].sort(), ["source.rejected", "source.unreachable"]);
-    assert.ok(!JSON.stringify(box.events).includes("open sesame"));
+    for (const secret of ["open sesame", "hush"]) assert.ok(!JSON.stringify(box.events).includes(secret));
     assert.equal(box.bench.inference.status().pid, pid);
   } finally {
     await box.close();
@@ -174,5 +174,23 @@ test("a webhook that is away keeps the newest results and holds up no inference"
   } finally {
     await box.close();
     await hook.close();
+  }
+});
+
+test("sources whose process could not be started are started a moment later", async () => {
+  const box = await FeederBox.create();
+  const { execPath } = process;
+  const camera = await Receiver.listen((_request, response) => response.end(signal(2)));
+  try {
+    process.execPath = join(box.directory, "nowhere");
+    box.start([{ kind: "http", name: "camera", model: "classifier", url: camera.url, everyMs: 20 }]);
+    await until(() => box.events.length > 0, "it is told");
+    assert.equal(box.events[0]?.code, "feeder.crashed");
+    process.execPath = execPath;
+    await until(() => box.recorded("camera").length > 0, "it works");
+  } finally {
+    process.execPath = execPath;
+    await box.close();
+    await camera.close();
   }
 });

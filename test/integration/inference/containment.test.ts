@@ -53,6 +53,33 @@ describe("a runner that hangs in native code", () => {
   });
 });
 
+describe("a runner that was prepared", () => {
+  test("before its sessions were asked to use the processor otherwise is replaced once it serves", async () => {
+    await start({});
+    const models = [await box.model("classifier", classifier(), GOLDEN.classifier)];
+    const prepared = await box.inference.prepare(box.deployment(models));
+    box.inference.recycle("the box is hot", { threads: 1, spinning: false });
+    await box.inference.serve(prepared);
+    await until(() => box.events.length > 0, "it is replaced");
+    assert.deepEqual(
+      box.events.map(({ code }) => code),
+      ["runner.recycled"],
+    );
+    assert.match(box.events[0]!.message, /how it may use the processor changed/);
+  });
+
+  test("is let go when whoever asked for it does not want it any more", async () => {
+    await start({});
+    const models = [await box.model("classifier", classifier(), GOLDEN.classifier)];
+    const wanted = new AbortController();
+    const preparing = box.inference.prepare(box.deployment(models), false, wanted.signal);
+    wanted.abort();
+    await assert.rejects(preparing, { code: "request.conflict" });
+    await box.serve(models);
+    assert.equal((await classify({ url: box.url }, [0, 9, 0, 0])).status, 200);
+  });
+});
+
 describe("a runner that grows", () => {
   test("is replaced by a fresh one under load, and no request fails", async () => {
     await start({ runnerMemoryMib: 200, recycleMinSeconds: 1, pingSeconds: 0.1 });

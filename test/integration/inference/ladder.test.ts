@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { rename } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { BenchBox, GOLDEN, until } from "../runner/bench-box.ts";
 import { call, classify, infer, type Target } from "../runner/client.ts";
@@ -130,6 +131,28 @@ test(
     );
   },
 );
+
+test("with nothing left, a lower choice that can be served again is found", async () => {
+  box.events.length = 0;
+  const lower = await box.model("classifier", classifier(), GOLDEN.classifier, { serving: { group: "gpu" } });
+  const aside = `${lower.goldenPath}.aside`;
+  // No driver of this name is on the box any more.
+  const model = { ...lower, provider: "cuda", ladder: [{ ...lower, fallback: true }] };
+  const other = await box.model("other", classifier(), GOLDEN.classifier);
+  await rename(lower.goldenPath, aside);
+  const deployment = box.deployment([model, other], 7);
+  await box.inference.serve(await box.inference.prepare(deployment, true));
+  assert.equal(groupOf("gpu-cuda").state, "failed");
+  await rename(aside, lower.goldenPath);
+  await ready("the lower choice serves");
+  const component = box.inference.status().components.find(({ name }) => name === "classifier");
+  assert.deepEqual([component?.provider, component?.degraded?.step], ["cpu", "provider"]);
+  assert.equal((await classify(target(), [0, 9, 0, 0])).status, 200);
+  assert.deepEqual(
+    box.events.map(({ code }) => code),
+    ["runner.gave-up", "runner.next-provider"],
+  );
+});
 
 describe("a release that was proven before and has to run now", () => {
   const gone = async (name: string, more: object = {}) => {

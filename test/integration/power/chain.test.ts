@@ -84,6 +84,8 @@ test("a policy that an operator decides holds on the device, and goes when it is
   await plane.json("power", "policy", "clear", "--site", "eu");
   await until(async () => (await power()).policy.bestEffortOutside === "run", "it is taken back");
   assert.equal((await power()).conditions.bestEffort.deferredUntil, null);
+  const nobody = await plane.muster(["power", "policy", "set", "--group", "labb", "--outside", "run"]);
+  assert.match(nobody.stderr, /no group labb[\s\S]*request.not-found/);
   const again = await plane.muster(["power", "policy", "clear", "--site", "eu"]);
   assert.match(again.stderr, /request.not-found/);
 });
@@ -130,6 +132,7 @@ test("factors and reports are to be had at the command line", async () => {
   await plane.json("power", "factor", "remove", added.id);
   const wrong = await plane.muster(["power", "factor", "add", "--cost", "0.31"]);
   assert.match(wrong.stderr, /energy.invalid/);
+  assert.equal(wrong.code, 2, "wrong usage");
   const noKind = await plane.muster([
     "power",
     "policy",

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import type { BoxPower } from "@muster/agent/power/box-power";
@@ -16,6 +18,7 @@ import { SysfsTree } from "./sysfs-tree.ts";
 const DEVICE = "daaaaaaaaaaaaaaaaaaaa";
 const key = signingKeyFrom(new Uint8Array(32).fill(9));
 const ZONE = "class/thermal/thermal_zone0/temp";
+const MAKE_PIPE = "mkfifo";
 const DRAW = "class/hwmon/hwmon0/power1_input";
 
 let tree: SysfsTree;
@@ -24,6 +27,7 @@ let database: Database;
 let power: Power;
 let energyRate: () => number | null = () => null;
 const told: string[] = [];
+const noticed: string[] = [];
 const tuned: SessionTuning[] = [];
 
 /** A box at 40 °C that draws 4 W, with a real runner and a governor that has no patience. */
@@ -39,6 +43,7 @@ afterEach(async () => {
   database.close();
   tree.remove();
   told.length = 0;
+  noticed.length = 0;
   tuned.length = 0;
 });
 
@@ -51,7 +56,13 @@ async function serve(sequence: number): Promise<void> {
   await box.serve([large], sequence);
 }
 
-function govern(more: BoxPower = {}, session: SessionTuning = { threads: 1, spinning: false }): void {
+const unwanted = (_fields: object, message: string): void => assert.fail(message);
+
+function govern(
+  more: BoxPower = {},
+  session: SessionTuning = { threads: 1, spinning: false },
+  warn = unwanted,
+): void {
   power = new Power({
     device: DEVICE,
     database,
@@ -59,12 +70,13 @@ function govern(more: BoxPower = {}, session: SessionTuning = { threads: 1, spin
     box: { maxTemperatureC: 80, bestEffortPerSecond: 1, ...more },
     sysfs: tree.root,
     sampleMs: 20,
-    rules: { riseMs: 40, fallMs: 80, mostRelapses: 1 },
+    rules: { riseMs: 40, fallMs: 80, silenceMs: 500, mostRelapses: 1 },
     session,
     apply: (conditions) => box.inference.setConditions(conditions),
     retune: (to) => tuned.push(to),
     onEvent: (code, message) => told.push(`${code} ${message}`),
-    log: { warn: (_fields, message) => assert.fail(message) },
+    onNotice: (code) => noticed.push(code),
+    log: { warn },
     now: Date.now,
     monotonic: () => performance.now(),
   });
@@ -137,6 +149,23 @@ test("heat: the real runner obeys each level, and everything comes back when it 
   assert.match(told[0]!, /Heat went from normal to warm \(72.0 °C, the limit is 80 °C\): one thread/);
 });
 
+test("heat: a sensor that never answers holds no level where it is", async () => {
+  const warnings: string[] = [];
+  govern({}, undefined, (_fields, message) => void warnings.push(message));
+  tree.set({ [ZONE]: 95_000 });
+  await until(() => power.status().heat === "critical", "critical");
+  const sensor = join(tree.root, ZONE);
+  tree.set({ [ZONE]: undefined });
+  execFileSync(MAKE_PIPE, [sensor]);
+  await until(() => power.status().heat === "normal", "it is eased");
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0]!, /the sensors have not answered/);
+  writeFileSync(sensor, "41000\n");
+  tree.set({ [ZONE]: undefined });
+  tree.set({ [ZONE]: 41_000 });
+  await until(() => power.temperatureC === 41, "it answers again");
+});
+
 test("power budget: what draws too much answers by a smaller variant, with that reason", async () => {
   govern({ budgetWatts: 5 });
   await until(() => power.status().reading !== null, "a first look");
@@ -167,7 +196,7 @@ test("policy: best effort is deferred with the time to come back, critical is no
   assert.equal(await power.offer(policy({})), "refused", "an older one");
   assert.equal((await ask(BEST_EFFORT)).status, 200);
   assert.ok(told.some((line) => line.startsWith("power.resumed")));
-  assert.ok(told.some((line) => line.startsWith("policy.replayed")));
+  assert.deepEqual(noticed, ["policy.replayed"], "at a rate that is bounded: anybody may send old ones");
 });
 
 test("policy: when it ends it binds no more, without a word from anybody", async () => {

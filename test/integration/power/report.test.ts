@@ -80,6 +80,20 @@ const rowsOf = async (by: "site" | "release" | "class") => {
   };
 };
 
+test("report: whoever else waits gets a turn between two sites", async () => {
+  for (const device of places.keys()) await tell(device, { inferences: 10 });
+  let turns = 0;
+  let ended = false;
+  const count = () => {
+    turns += 1;
+    if (!ended) setImmediate(count);
+  };
+  setImmediate(count);
+  await reports.report("site", START - HOUR, clock + 1);
+  ended = true;
+  assert.ok(turns >= 4, `${turns} turns, and three sites below the fleet`);
+});
+
 test("report: each site pays by its own factors, and those above pay what is below them", async () => {
   await factors.add({ from: 0, costPerKwh: 300, currency: "EUR", gramsPerKwh: 400 }, "ada");
   await factors.add({ site: "eu/no", from: 0, costPerKwh: 100, currency: "EUR", gramsPerKwh: 20 }, "ada");

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { BodyReader } from "@muster/agent/runner/bodies";
 import { errorAnswer, jsonAnswer, send } from "@muster/agent/runner/http";
+import { isMusterError } from "@muster/shared/errors";
 import { until } from "./bench-box.ts";
 import { call } from "./client.ts";
 
@@ -40,4 +41,17 @@ test("bodies count as held until their work is done, and what is too much is ref
   } finally {
     server.close();
   }
+});
+
+test("what is made of bodies is bounded all together, and one alone is always let through", async () => {
+  const reader = new BodyReader(1000, 1500);
+  let finish = () => {};
+  const first = reader.holdMade(9000, () => new Promise<void>((resolve) => (finish = resolve)));
+  await assert.rejects(
+    reader.holdMade(1, async () => {}),
+    (error) => isMusterError(error, "inference.overloaded"),
+  );
+  finish();
+  await first;
+  await Promise.all([700, 800].map((bytes) => reader.holdMade(bytes, async () => {})));
 });

@@ -161,6 +161,16 @@ describe("the cascade", () => {
     assert.deepEqual([failed.error?.code, failed.degraded], ["inference.failed", undefined]);
   });
 
+  test("an answer whose scores are no numbers is not kept to be given again", async () => {
+    const cache: Cascade[number] = { use: "cache", maxAgeSeconds: 60, maxEntries: 10, when: ["heat"] };
+    const made = await scene(await models.load("sums", arithmetic()), [cache], []);
+    const asked = (a: number) => callOf(made.primary, [float("a", [1], [a]), float("b", [1], [-a])]);
+    for (const a of [1, Number.POSITIVE_INFINITY]) await made.infer(asked(a));
+    made.conditions = { ...FAIR, heat: true };
+    assert.equal((await made.infer(asked(1))).degraded?.rung, "cache");
+    assert.equal((await made.infer(asked(Number.POSITIVE_INFINITY))).degraded, undefined);
+  });
+
   test("an alternative that does not run here is left out", async () => {
     const made = await scene(
       await models.load("lonely", classifier()),

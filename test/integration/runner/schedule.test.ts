@@ -71,6 +71,34 @@ describe("batches", () => {
       assert.ok(cpuUs >= 0 && latencyUs > 0 && queueUs >= 0);
   });
 
+  test("a size that the model cannot compute is not used, and stops no release", async () => {
+    const small: LoadedModel = {
+      ...rows,
+      run: (inputs, names) =>
+        inputs[0]!.shape[0]! > 8 ? Promise.reject(new Error("no memory")) : rows.run(inputs, names),
+    };
+    const scheduler = await warm(100, small);
+    const calls = Array.from({ length: 40 }, (_, seed) => ({ ...classify(seed), model: small }));
+    const answers = await Promise.all(calls.map((call) => scheduler.infer(call)));
+    for (const [seed, answer] of answers.entries()) assertClassified(answer, seed);
+    assert.ok(Math.max(...answers.map(({ batchRows }) => batchRows)) <= 8);
+  });
+
+  test("failures that come at once do not make the model look quick", async () => {
+    let broken = false;
+    const flaky: LoadedModel = {
+      ...heavy,
+      run: (inputs, names) => (broken ? Promise.reject(new Error("broken")) : heavy.run(inputs, names)),
+    };
+    const scheduler = new Scheduler(100);
+    await scheduler.warmUp(flaky, { inputs: [[float("x", [1, 1], [1])]], tolerance: TOLERANCE });
+    const call = () => ({ ...heavyCall(), model: flaky });
+    const before = scheduler.predict(call());
+    broken = true;
+    for (let asked = 0; asked < 6; asked++) await scheduler.infer(call());
+    assert.equal(scheduler.predict(call()), before);
+  });
+
   test("before the warm-up each is computed alone, and so is one of more rows than a batch", async () => {
     const cold = new Scheduler(100);
     const alone = await Promise.all([1, 2, 3].map((seed) => cold.infer(classify(seed))));

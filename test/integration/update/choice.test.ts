@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { RunningComponent } from "@muster/shared/protocol/state";
@@ -126,4 +126,23 @@ test("a choice that was made is not made again when the agent restarts before th
     await world.reboot();
     await world.ended(generation).catch(() => undefined);
     assert.equal(world.messages("model.chosen").length, 1);
+  }));
+
+test("a release that is found without its journal has what is on disk to fall back to", () =>
+  withWorld(async (world) => {
+    const serving = { objective: { prefer: "latency" as const } };
+    await world.install(world.release("1.0.0", 1, { variants: [heavy, light], serving }));
+    await world.shutdown();
+    for (const part of ["", "-wal", "-shm"]) rmSync(join(world.dataDir, `agent.db${part}`), { force: true });
+    const ladders: string[][] = [];
+    await world.boot((inference) => {
+      const prepare = inference.prepare.bind(inference);
+      inference.prepare = (deployment) => {
+        const [model] = deployment.models;
+        ladders.push([model?.variant ?? "", ...(model?.ladder ?? []).map(({ variant }) => variant)]);
+        return prepare(deployment);
+      };
+    });
+    await world.serves("1.0.0");
+    assert.deepEqual(ladders, [["heavy", "light"]]);
   }));

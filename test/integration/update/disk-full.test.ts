@@ -28,6 +28,32 @@ test("a release that does not fit is not begun; the device waits and serves on",
   }
 });
 
+test("a disk that is full while variants are measured is waited for", async () => {
+  let full = 2;
+  const measured = {
+    ...{ loadMs: 1, p50Ms: 1, p95Ms: 1, cpuMs: 1, agreement: 1, placement: null, memoryMiB: 1 },
+  };
+  const world = await World.create({
+    measure: async () => {
+      full -= 1;
+      if (full >= 0) throw Object.assign(new Error("database or disk is full"), { code: "SQLITE_FULL" });
+      return { measured };
+    },
+  });
+  try {
+    const serving = { objective: { prefer: "latency" as const } };
+    const golden = { schema: "muster.golden/1" as const, tolerance: { absolute: 0, relative: 0 } };
+    const variants = [
+      { id: "one", model: Buffer.from("{}\n"), golden: { ...golden, minAgreement: 1, cases: [] } },
+    ];
+    const result = await world.install(world.release("1.0.0", 1, { variants, serving }));
+    assert.equal(result?.outcome, "succeeded");
+    assert.ok(world.updates().some(({ failure }) => failure?.code === "storage.full"));
+  } finally {
+    await world.destroy();
+  }
+});
+
 /** A small file system of its own; only root may make one. */
 function smallDisk(size: string): string | undefined {
   const directory = mkdtempSync(join(tmpdir(), "muster-disk-"));

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { MusterError } from "@muster/shared/errors";
 import { hexOf } from "@muster/shared/trust/digest";
 import { DEVICE, type ReleasePlan, World } from "./world.ts";
 
@@ -189,6 +190,54 @@ scenario("a damaged file of the committed release is fetched again", async (worl
   await world.reboot();
   await world.serves("1.0.0");
   assert.deepEqual(readFileSync(file), content);
+});
+
+scenario(
+  "a file that is damaged before it was ever loaded is fetched and put in place again",
+  async (world) => {
+    await world.install(world.release("1.0.0", 1));
+    const second = world.release("2.0.0", 2);
+    const file = join(
+      world.dataDir,
+      "releases",
+      hexOf(second.digest),
+      "models/eyes/2.0.0/cpu-int8/model.onnx",
+    );
+    let damaged = false;
+    world.inference.onCall = (what) => {
+      if (what !== "prepare" || damaged || !existsSync(file)) return;
+      damaged = true;
+      writeFileSync(file, Buffer.alloc(readFileSync(file).byteLength));
+    };
+    assert.equal((await world.install(second))?.outcome, "succeeded");
+    assert.equal(damaged, true);
+  },
+);
+
+scenario("an agent that is told to end does not wait for a release that loads", async (world) => {
+  await world.install(world.release("1.0.0", 1));
+  const { inference } = world;
+  let loading = false;
+  inference.prepare = (_deployment, _lower, signal) =>
+    new Promise((_resolve, reject) => {
+      loading = true;
+      signal?.addEventListener("abort", () => reject(new MusterError("request.conflict")));
+    });
+  const generation = await world.order(world.release("2.0.0", 2));
+  await world.until(() => loading);
+  await world.reboot();
+  assert.equal((await world.ended(generation))?.outcome, "succeeded");
+});
+
+scenario("a directive for what runs is no success while something of it fell back", async (world) => {
+  const release = world.release("1.0.0", 1);
+  await world.install(release);
+  world.inference.degraded = { step: "provider", reason: "its driver is gone" };
+  world.inference.onCall = (what) => {
+    if (what === "served") world.inference.degraded = undefined;
+  };
+  assert.equal((await world.install(release))?.outcome, "succeeded");
+  assert.deepEqual(world.inference.history, ["1.0.0", "1.0.0"]);
 });
 
 scenario("a damaged file that cannot be fetched is told once and served when it can", async (world) => {

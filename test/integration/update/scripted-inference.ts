@@ -4,6 +4,7 @@ import type { ShadowRun } from "@muster/agent/inference/shadow";
 import { emptyShadowTally } from "@muster/agent/shadow/tally";
 import type { InferencePort, Observed } from "@muster/agent/update/ports";
 import { type ErrorCode, MusterError } from "@muster/shared/errors";
+import type { RunningComponent } from "@muster/shared/protocol/state";
 import { sha256 } from "@muster/shared/trust/digest";
 
 /** What a model file of these tests says about its own fate. */
@@ -35,10 +36,12 @@ export class ScriptedInference implements InferencePort {
   onCall: (what: string) => void = () => undefined;
   /** Version of what was served after each change. */
   readonly history: (string | null)[] = [];
+  /** What is served is not the first choice. */
+  degraded: RunningComponent["degraded"];
   /** Overrides fates by release version, for what goes wrong on the device and not in the file. */
   broken = new Map<string, ErrorCode>();
 
-  async prepare(deployment: Deployment): Promise<Prepared> {
+  async prepare(deployment: Deployment, _lower?: boolean, _signal?: AbortSignal): Promise<Prepared> {
     this.onCall("prepare");
     const broken = this.broken.get(deployment.release.version);
     if (broken) throw new MusterError(broken);
@@ -97,6 +100,7 @@ export class ScriptedInference implements InferencePort {
     const components = (deployment?.models ?? []).map(({ name, version, digest, variant, provider }) => ({
       type: "model" as const,
       ...{ name, version, digest, variant, provider },
+      ...(this.degraded && { degraded: this.degraded }),
     }));
     const release = deployment?.release ?? null;
     return { state: this.state, release, retrying: this.state === "starting", components };

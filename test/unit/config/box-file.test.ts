@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadBoxFile } from "@muster/agent/config/box-file";
+import { keptBoxFile } from "@muster/agent/config/kept-box-file";
 
 let data: string;
 before(async () => {
@@ -59,3 +60,17 @@ for (const [name, content, pattern] of BAD)
       return true;
     });
   });
+
+test("for a file that cannot be used, what it said before goes on, but for the consent to keep examples", async () => {
+  const good = { runtimes: { npu: runtime }, capture: { allow: true } };
+  await load(good);
+  assert.deepEqual(await keptBoxFile(data), { file: good, fault: undefined });
+  await writeFile(join(data, "box.json"), "{ half of");
+  const { file, fault } = await keptBoxFile(data);
+  assert.deepEqual(file, { runtimes: good.runtimes });
+  assert.match(fault!.message, /box\.json: The text is not JSON/);
+  await rm(join(data, "box.json"));
+  assert.deepEqual(await keptBoxFile(data), { file: {}, fault: undefined });
+  await writeFile(join(data, "box.json"), "{ half of");
+  assert.deepEqual((await keptBoxFile(data)).file, {}, "what was taken back stays so");
+});

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { defaultMemoryLimit, MemoryWatch } from "@muster/agent/inference/memory";
 import { MAX_SOCKET_PATH, SocketPaths } from "@muster/agent/inference/socket-paths";
 import { BatchTimes } from "@muster/agent/runner/batch-times";
@@ -33,6 +35,46 @@ describe("memory of a runner", () => {
     assert.equal(defaultMemoryLimit(8192 * MIB, 1), 4096 * MIB);
     assert.equal(defaultMemoryLimit(8192 * MIB, 4), 1024 * MIB);
     assert.equal(defaultMemoryLimit(512 * MIB, 4), 256 * MIB);
+  });
+});
+
+describe("runners of an agent that was killed", () => {
+  const HANGS = "process.title = 'muster-runner'; process.stdout.write('up'); for (;;);";
+  /** A runner that hangs: a child of this process, or of one that has ended. */
+  async function hanging(isOrphan: boolean): Promise<number> {
+    const node = `"${process.execPath}" -e "${HANGS}"`;
+    const child = spawn("/bin/sh", ["-c", isOrphan ? `${node} & echo $!` : `exec ${node}`]);
+    let said = "";
+    for await (const chunk of child.stdout) {
+      said += chunk;
+      if (said.includes("up")) break;
+    }
+    return isOrphan ? Number.parseInt(said, 10) : child.pid!;
+  }
+  const isGone = (pid: number): boolean => {
+    try {
+      return /^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+    } catch {
+      return true;
+    }
+  };
+
+  test("are ended where they hang; those of an agent that lives are left alone", {
+    skip: process.platform !== "linux",
+  }, async () => {
+    const directory = mkdtempSync(join(tmpdir(), "muster-orphans-"));
+    const [orphan, child] = [await hanging(true), await hanging(false)];
+    try {
+      const base = join(directory, "i.sock");
+      for (const pid of [orphan, child]) writeFileSync(`${base}.${pid}`, "");
+      new SocketPaths(base).tidy();
+      while (!isGone(orphan)) await sleep(10);
+      assert.deepEqual(readdirSync(directory), [`i.sock.${child}`]);
+      assert.equal(isGone(child), false);
+    } finally {
+      for (const pid of [orphan, child]) if (!isGone(pid)) process.kill(pid, "SIGKILL");
+      rmSync(directory, { recursive: true });
+    }
   });
 });
 

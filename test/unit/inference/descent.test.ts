@@ -4,6 +4,7 @@ import {
   afterFailure,
   type Descent,
   type DescentRules,
+  isWalking,
   onTrial,
   retryAt,
   TOP,
@@ -66,6 +67,28 @@ describe("when the first choice is tried again", () => {
     const passed = afterFailure(onTrial(fallen, 700_000), 3, RULES, 700_000 + RULES.windowMs);
     assert.deepEqual([passed.position, passed.failures.length, passed.returns], [0, 1, 0]);
   });
+});
+
+describe("when nothing is left", () => {
+  const hopeless = afterAll([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  const walk = (failures: number[]): Descent =>
+    failures.reduce((descent, at) => afterFailure(descent, 3, RULES, at), onTrial(hopeless, 100));
+
+  const cases: [string, number[], number, boolean][] = [
+    ["the first choice is tried", [], 0, true],
+    ["one failure leads on to the next", [101], 1, true],
+    ["and one more to the last", [101, 102], 2, true],
+    ["and then nothing is left again", [101, 102, 103], 3, false],
+    ["one that held for the window has its whole budget", [101, 101 + 600_000, 101 + 600_001], 1, false],
+  ];
+  for (const [name, failures, position, walking] of cases)
+    test(name, () => {
+      const found = walk(failures);
+      assert.deepEqual([found.position, isWalking(found, 3)], [position, walking]);
+    });
+
+  test("the next walk has to wait for longer", () =>
+    assert.equal(retryAt(walk([101, 102, 103]), 3, RULES), 103 + 4_000));
 });
 
 type Event = { kind: "fails" | "retries" | "retry-fails"; afterMs: number };

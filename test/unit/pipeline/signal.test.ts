@@ -42,6 +42,8 @@ test("frames hop over the signal and take all channels along", () => {
   assert.throws(() => framesOf(signal, 6, 1, null), { code: "media.invalid" });
   const long = { channels: 1, data: new Float32Array(5000) };
   assert.throws(() => framesOf(long, 1, 1, null), { code: "media.too-large" });
+  const wide = { channels: 64, data: new Float32Array(64 * 66_000) };
+  assert.throws(() => framesOf(wide, 65_536, 1, null), { code: "media.too-large" });
 });
 
 test("tapers are the periodic Hann and Hamming windows", () => {

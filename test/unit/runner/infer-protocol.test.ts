@@ -72,6 +72,11 @@ describe("the highest classes", () => {
     ["of an image, by its rows", classes([1, 2, 2], [1, 2, 4, 3], 1), [[1, 1], ["4:2"]]],
     ["of no rows", classes([0, 3], [], 2), [[0, 0], []]],
   ];
+  test("are no more than an answer can hold", () => {
+    const data = new Array<number>(1001 * 100).fill(0);
+    assert.throws(() => classes([1001, 100], data, 100), isInvalid);
+    assert.deepEqual(classes([1001, 100], data, 1)[0], [1001, 1]);
+  });
   for (const [what, got, want] of cases) test(what, () => assert.deepEqual(got, want));
 
   test("are in order and as many as asked for", () => {
@@ -167,6 +172,16 @@ describe("statistics", () => {
     assert.deepEqual([inference_count, execution_count, last_inference], [4, 1, 5]);
     assert.equal(batch_stats[0]?.batch_size, 4);
     assert.deepEqual(batch_stats[0]?.compute_infer, { count: 1, ns: 1_000_000 });
+  });
+
+  test("however many sizes come, few are told apart, and no run is lost", () => {
+    const statistics = new Statistics();
+    for (let rows = 1; rows <= 3000; rows++)
+      statistics.observe({ call: call(rows), inferred: answer(rows), at: 5 });
+    const { execution_count, batch_stats } = statistics.of(MODEL.deployment);
+    assert.equal(execution_count, 3000);
+    assert.ok(batch_stats.length < 100, `${batch_stats.length} sizes`);
+    assert.equal(batch_stats.at(-1)?.batch_size, 4096);
   });
 
   test("what came from the cache or failed was not computed", () => {

@@ -81,6 +81,9 @@ describe("the next batch", () => {
   test("more rows than a batch run alone", () =>
     assert.deepEqual(plan([job(a, { rows: 9 }), job(a)]).batch, [0]));
 
+  test("one without rows runs alone: nothing that fills a batch may join it", () =>
+    assert.deepEqual(plan([job(a, { rows: 0 }), job(a, { rows: 4 })]).batch, [0]));
+
   test("one by one where the model takes no batches", () =>
     assert.deepEqual(plan([job(lane(1)), job(lane(1))]).batch, [0]));
 

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { TierQueue } from "@muster/agent/runner/schedule/queue";
+import { dueOf, TierQueue } from "@muster/agent/runner/schedule/queue";
 import { TIERS, type Tier } from "@muster/shared/protocol/serving/tiers";
 import fc from "fast-check";
 
 interface Item {
   tier: Tier;
   deadlineAt: number;
+  dueAt?: number;
   id: number;
 }
 
@@ -38,6 +39,21 @@ describe("the queue", () => {
     ],
   ];
   for (const [name, items, order] of cases) test(name, () => assert.deepEqual(idsOf(filled(items)), order));
+
+  test("one without a deadline is not held up for ever by hurried ones that keep coming", () => {
+    const at = 1000;
+    const patient = { ...item(0, "standard"), dueAt: dueOf(Number.POSITIVE_INFINITY, at) };
+    const queue = filled([patient]);
+    for (let id = 1; id <= 20; id++) {
+      const deadlineAt = at + id * 1000;
+      queue.offer({ ...item(id, "standard", deadlineAt), dueAt: dueOf(deadlineAt, at + id * 500) });
+    }
+    assert.deepEqual(idsOf(queue).indexOf(0), 4);
+    assert.deepEqual(
+      idsOf(queue.ahead({ ...patient, dueAt: dueOf(Number.POSITIVE_INFINITY, at) })).length,
+      6,
+    );
+  });
 
   test("each tier is bounded for itself", () => {
     const queue = filled([item(1, "standard"), item(2, "standard")], 2);
