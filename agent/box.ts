@@ -7,6 +7,7 @@ import type { Database } from "better-sqlite3";
 import type { BoxFile } from "./config/box-file.ts";
 import { keptBoxFile } from "./config/kept-box-file.ts";
 import type { Settings } from "./config/settings.ts";
+import { exampleSpool } from "./examples/box-capture.ts";
 import { bootId } from "./health/boot.ts";
 import { Facts } from "./health/facts.ts";
 import { Identity } from "./identity/identity.ts";
@@ -114,3 +115,7 @@ export function enrollBox(
     },
   );
 }
+
+/** Where hard examples are kept; null without the consent of the box owner. */
+export const examplesOf = ({ settings, file }: Box) =>
+  exampleSpool(join(settings.data, "examples"), file.capture);
