@@ -18,6 +18,9 @@ const files = readdirSync(root, { recursive: true, encoding: "utf8" })
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
   .sort();
 
+/** A test that takes longer hangs, milliseconds: it fails, and the others go on. */
+const HANGING_MS = 600_000;
+
 if (files.length === 0) {
   console.error(`No test file matches ${wanted.join(" ")}.`);
   process.exit(2);
@@ -31,7 +34,10 @@ if (missing.length > 0 && process.env.CI === "true") process.exit(1);
 async function run(chosen: readonly string[], atOnce: number): Promise<boolean> {
   if (chosen.length === 0) return true;
   const started = performance.now();
-  const args = ["--enable-source-maps", "--test", `--test-concurrency=${atOnce}`, "--test-reporter=spec"];
+  const args = [
+    ...["--enable-source-maps", "--test", `--test-concurrency=${atOnce}`, "--test-reporter=spec"],
+    `--test-timeout=${HANGING_MS}`,
+  ];
   const child = spawn(process.execPath, [...args, ...chosen.map((file) => join(root, file))], {
     stdio: ["inherit", "pipe", "inherit"],
   });

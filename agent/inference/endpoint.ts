@@ -106,9 +106,14 @@ export class Endpoint {
     this.#awaited.add(runner);
     void runner.exited.then(() => {
       this.#paths.forget(ownPath);
-      for (const [door, holders] of this.#holders)
-        if (holders.delete(runner) && holders.size === 0) this.#holders.delete(door);
+      this.leave(runner);
     });
+  }
+
+  /** A runner lets go of every shared handle: it has ended, or it takes no new connections from now on. */
+  leave(runner: object): void {
+    for (const [door, holders] of this.#holders)
+      if (holders.delete(runner) && holders.size === 0) this.#holders.delete(door);
   }
 
   url(port: number): string {

@@ -311,6 +311,7 @@ export class ServedGroup {
 
   #leave(runner: RunnerProcess, idleConnections: "keep" | "close", seconds: number): Promise<void> {
     this.#leaving.add(runner);
+    this.#context.endpoint.leave(runner);
     void runner.exited.then(() => this.#leaving.delete(runner));
     return drain(runner, idleConnections, seconds, this.#context.log);
   }
