@@ -1,5 +1,6 @@
 import type { InferenceCounters } from "@muster/shared/protocol/messages";
 import type { Histogram } from "@muster/shared/protocol/model-evidence";
+import { addHistograms, emptyHistogram } from "@muster/shared/stats/histogram";
 
 /** What runners count of inferences; the sum over the same bins is again one. */
 export type Tally = Pick<
@@ -14,16 +15,6 @@ export interface TallyEdges {
   /** Scores, 0 to 1. */
   readonly confidence: readonly number[];
 }
-
-const emptyHistogram = (edges: readonly number[]): Histogram => ({
-  edges: [...edges],
-  counts: new Array<number>(edges.length + 1).fill(0),
-});
-
-const addHistogram = (a: Histogram, b: Histogram): Histogram => ({
-  edges: a.edges,
-  counts: a.counts.map((count, bin) => count + (b.counts[bin] ?? 0)),
-});
 
 /** A tally of nothing. */
 export const emptyTally = ({ latency, confidence }: TallyEdges): Tally => ({
@@ -45,8 +36,8 @@ export const addTally = (a: Tally, b: Tally): Tally => ({
   degraded: a.degraded + b.degraded,
   refused: a.refused + b.refused,
   cpuMs: a.cpuMs + b.cpuMs,
-  latency: addHistogram(a.latency, b.latency),
-  confidence: addHistogram(a.confidence, b.confidence),
+  latency: addHistograms(a.latency, b.latency),
+  confidence: addHistograms(a.confidence, b.confidence),
 });
 
 /**

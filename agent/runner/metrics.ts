@@ -1,3 +1,4 @@
+import { countIn } from "@muster/shared/stats/histogram";
 import { emptyTally, type Tally, type TallyEdges } from "../inference/latency.ts";
 import type { Observation, Observer } from "./infer.ts";
 
@@ -25,8 +26,8 @@ export class Metrics implements Observer {
       if (degraded) tally.degraded += 1;
       // An answer that nobody computed says nothing about how quick or how sure the model is.
       if (!isComputed) continue;
-      add(tally.latency, latencyUs / 1000);
-      if (top) add(tally.confidence, top.score);
+      countIn(tally.latency, latencyUs / 1000);
+      if (top) countIn(tally.confidence, top.score);
     }
   }
 
@@ -42,10 +43,4 @@ export class Metrics implements Observer {
     this.#cpuUs -= cpuMs * 1000;
     return taken;
   }
-}
-
-function add({ edges, counts }: Tally["latency"], value: number): void {
-  const bin = edges.findIndex((edge) => value < edge);
-  const index = bin === -1 ? edges.length : bin;
-  counts[index] = counts[index]! + 1;
 }

@@ -1,25 +1,18 @@
 import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
-import type { Histogram } from "@muster/shared/protocol/model-evidence";
 import type { ShadowModel } from "@muster/shared/protocol/shadow-report";
+import { addHistograms, emptyHistogram } from "@muster/shared/stats/histogram";
 
 /** What was compared of one model since it was last told; sums add up. Processor time in microseconds. */
 export type ShadowTally = Omit<ShadowModel, "cpuMs" | "psi"> & { cpuUs: number };
 
-const empty = (edges: readonly number[]): Histogram => ({
-  edges: [...edges],
-  counts: new Array<number>(edges.length + 1).fill(0),
+const both = (edges: readonly number[]) => ({
+  live: emptyHistogram(edges),
+  candidate: emptyHistogram(edges),
 });
-
-const sum = (a: Histogram, b: Histogram): Histogram => ({
-  edges: a.edges,
-  counts: a.counts.map((count, bin) => count + (b.counts[bin] ?? 0)),
-});
-
-const both = (edges: readonly number[]) => ({ live: empty(edges), candidate: empty(edges) });
 
 const sumOfBoth = (a: ShadowTally["latency"], b: ShadowTally["latency"]): ShadowTally["latency"] => ({
-  live: sum(a.live, b.live),
-  candidate: sum(a.candidate, b.candidate),
+  live: addHistograms(a.live, b.live),
+  candidate: addHistograms(a.candidate, b.candidate),
 });
 
 export const emptyShadowTally = (model: string): ShadowTally => ({
@@ -47,10 +40,3 @@ export const addShadowTally = (a: ShadowTally, b: ShadowTally): ShadowTally => (
   latency: sumOfBoth(a.latency, b.latency),
   confidence: sumOfBoth(a.confidence, b.confidence),
 });
-
-/** Counts a value in its bin. */
-export function countIn({ edges, counts }: Histogram, value: number): void {
-  const bin = edges.findIndex((edge) => value < edge);
-  const index = bin === -1 ? edges.length : bin;
-  counts[index] = (counts[index] ?? 0) + 1;
-}

@@ -1,18 +1,13 @@
 import type { Heartbeat, InferenceCounters } from "@muster/shared/protocol/messages";
 import { CONFIDENCE_EDGES, LATENCY_EDGES_MS } from "@muster/shared/protocol/metric-edges";
 import type { Histogram } from "@muster/shared/protocol/model-evidence";
+import { binOf } from "@muster/shared/stats/histogram";
 import { AT, addReading, CONFIDENCE_AT, LATENCY_AT, type Sums, VITALS } from "./sums.ts";
 
 export type EnergyBasis = NonNullable<Heartbeat["health"]["power"]>["energy"];
 
 const sameEdges = (a: readonly number[], b: readonly number[]): boolean =>
   a === b || (a.length === b.length && a.every((edge, index) => edge === b[index]));
-
-/** The first bin whose upper edge is above `value`. */
-function binOf(edges: readonly number[], value: number): number {
-  const bin = edges.findIndex((edge) => value < edge);
-  return bin < 0 ? edges.length : bin;
-}
 
 /** Adds the histogram; bins of other edges go where their lower edge lies. */
 function addHistogram(sums: Sums, at: number, ours: readonly number[], { edges, counts }: Histogram): void {

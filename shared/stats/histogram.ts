@@ -1,8 +1,34 @@
+import type { Histogram } from "../protocol/model-evidence.ts";
+
 /**
  * Fixed-bin histograms as devices send them: `counts[i]` values lie in `[edges[i-1], edges[i])`, with open bins at
  * both ends. Those with equal edges merge by adding their counts.
  */
 type Counts = ArrayLike<number>;
+
+/** A histogram of nothing over these bins. */
+export const emptyHistogram = (edges: readonly number[]): Histogram => ({
+  edges: [...edges],
+  counts: new Array<number>(edges.length + 1).fill(0),
+});
+
+/** The bin of a value: the first whose upper edge is above it. */
+export function binOf(edges: readonly number[], value: number): number {
+  const bin = edges.findIndex((edge) => value < edge);
+  return bin === -1 ? edges.length : bin;
+}
+
+/** Counts a value in its bin. */
+export function countIn({ edges, counts }: Histogram, value: number): void {
+  const bin = binOf(edges, value);
+  counts[bin] = (counts[bin] ?? 0) + 1;
+}
+
+/** The sum of two histograms over the same bins. */
+export const addHistograms = (a: Histogram, b: Histogram): Histogram => ({
+  edges: a.edges,
+  counts: merged(a.counts, b.counts),
+});
 
 export function total(counts: Counts): number {
   let sum = 0;

@@ -1,5 +1,6 @@
+import { countIn } from "@muster/shared/stats/histogram";
 import { type Budget, begin, openBudget, settle } from "../../shadow/budget.ts";
-import { countIn, emptyShadowTally, type ShadowTally } from "../../shadow/tally.ts";
+import { emptyShadowTally, type ShadowTally } from "../../shadow/tally.ts";
 import type { Observation, Observer } from "../infer.ts";
 import { encodeBinaryData } from "../tensors/binary.ts";
 import type { TensorValue } from "../tensors/datatypes.ts";
