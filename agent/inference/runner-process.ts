@@ -7,8 +7,8 @@ import type { LogPort } from "./ports.ts";
 
 const EXECUTABLE = fileURLToPath(import.meta.resolve("@muster/agent/runner/main"));
 
-/** Young objects of a request are few: a small nursery keeps 15 MiB of memory free at no loss of speed. */
-const EXEC_ARGV = ["--max-semi-space-size=4"];
+/** Half the nursery of Node: a smaller one costs a tenth of the requests per second, a larger one only memory. */
+const EXEC_ARGV = ["--max-semi-space-size=8"];
 
 /** A runner has no business with the secret that lets a device in. */
 const ENVIRONMENT = { MUSTER_JOIN_TOKEN: "" };

@@ -46,9 +46,9 @@ export function encodeInferResponse(
 ): InferResponse {
   const blobs: Uint8Array[] = [];
   let tensors = "";
-  for (const [index, value] of values.entries()) {
+  for (let index = 0; index < values.length; index++) {
     const asked = request.outputs[index]!;
-    const output = givenOutput(model, asked, value);
+    const output = givenOutput(model, asked, values[index]!);
     const { name, datatype, shape, data } = output;
     if (index > 0) tensors += ",";
     tensors += `{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join(",")}],`;

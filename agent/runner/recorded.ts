@@ -11,6 +11,10 @@ interface Results {
   store(records: readonly ResultRecord[]): Promise<void>;
 }
 
+/** Ids of results whose requests have none: one random part for the process, then a count. */
+const PROCESS_ID = randomUUID();
+let unnamed = 0;
+
 /** A request ended so for want of room or time. */
 const REFUSALS = ["inference.overloaded", "inference.expired", "inference.deferred"] as const;
 
@@ -50,7 +54,7 @@ function tell(observer: Observer, observation: Observation): void {
 function recordsOf({ request, tier }: Call, inferred: Inferred, at: number): ResultRecord[] {
   const { by, verdicts, latencyUs, degraded } = inferred;
   const { name, version, variant, digest, provider } = by;
-  const id = request.id?.slice(0, MAX_ID) || randomUUID();
+  const id = request.id?.slice(0, MAX_ID) || `${PROCESS_ID}-${++unnamed}`;
   return verdicts.map((verdict, row) => ({
     at,
     body: {

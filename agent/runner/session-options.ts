@@ -10,8 +10,8 @@ export interface SessionRequest extends SessionTuning {
 }
 
 /**
- * One thread that never spins unless the box asks for more: idle cores stay idle. Any provider but the CPU must take the whole graph, unless the
- * variant allows less: ONNX Runtime would otherwise place nodes on the CPU without a word.
+ * One thread that never spins unless the box asks for more: idle cores stay idle. Any provider but the CPU must take
+ * the whole graph, unless the variant allows less: ONNX Runtime would otherwise place nodes on the CPU without a word.
  */
 export function sessionOptions(request: SessionRequest): InferenceSession.SessionOptions {
   const { provider, minPlacement = 1, profilePrefix, threads = 1, spinning = false } = request;

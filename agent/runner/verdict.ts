@@ -25,7 +25,8 @@ export function verdictsOf(first: TensorValue | undefined, labels: readonly stri
 
 function verdictOf(scores: Float32Array, labels: readonly string[] | undefined): Verdict {
   let index = 0;
-  for (const [position, score] of scores.entries()) {
+  for (let position = 0; position < scores.length; position++) {
+    const score = scores[position]!;
     if (!Number.isFinite(score))
       return {
         ok: false,
