@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { MusterError } from "@muster/shared/errors";
 import type { ModelComponent, ReleaseManifest } from "@muster/shared/protocol/release";
 import type { Rung } from "@muster/shared/protocol/serving/cascade";
@@ -45,8 +46,12 @@ function requireRung(model: ModelComponent, rung: Rung, models: readonly ModelCo
     return `variant ${rung.variant}`;
   }
   if (rung.use === "model") {
-    if (rung.model === model.name || !models.some(({ name }) => name === rung.model))
+    const other = models.find(({ name }) => name === rung.model);
+    if (rung.model === model.name || !other)
       throw invalid(model, `the cascade names model ${rung.model}, which is no other model of this release.`);
+    // Its scores are answered as those of this model: the same place has to mean the same thing.
+    if (!isDeepStrictEqual(other.labels, model.labels))
+      throw invalid(model, `the cascade names model ${rung.model}, whose labels are others.`);
     return `model ${rung.model}`;
   }
   if (rung.use === "default") requireTensors(model, rung.outputs);

@@ -31,7 +31,7 @@ export function driftCommands(program: Command, cli: Cli): void {
       const query = { site, class: hardwareClass, device, hours, release };
       const { models, refused } = await client.get<DriftList>("/drift", query);
       if (models.length === 0 && !cli.output.json) cli.output.say("Nothing was watched there in this time.");
-      else cli.output.data(models, () => driftTable(models, cli.output.width));
+      else cli.output.data({ models, refused }, () => driftTable(models, cli.output.width));
       if (refused > 0 && !cli.output.json)
         cli.output.say(
           `${refused} windows could not be counted: of a release that is not registered, or with other bins.`,
@@ -49,9 +49,9 @@ export function driftCommands(program: Command, cli: Cli): void {
         ["muster drift --site eu/berlin show vision@1.4.0 detector", "of one site"],
       ],
     },
-    (command) => command,
+    // Commander gives them to `drift` also where they stand behind one of its commands: here they are for the help.
+    scoped,
     async ([release = "", model = ""]) => {
-      // Commander takes the options of `drift` also where they stand behind one of its commands.
       const { site, class: hardwareClass, device, hours, release: filter } = group.opts();
       if (filter !== undefined)
         throw new MusterError("settings.invalid", "--release belongs to `muster drift` alone.");

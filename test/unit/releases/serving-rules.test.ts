@@ -36,6 +36,7 @@ const check = (serving: Serving): void =>
             serving,
           },
           { type: "model", name: "small", version: "1.0.0", variants: [variant("fp32")] },
+          { type: "model", name: "foreign", version: "1.0.0", labels: ["cat"], variants: [variant("fp32")] },
         ],
         probation: {
           minSeconds: 0,
@@ -74,6 +75,11 @@ describe("what a release says of serving", () => {
       /int4/,
     ],
     ["a model that is not there", { cascade: [{ use: "model", model: "tiny", when: ["heat"] }] }, /tiny/],
+    [
+      "a model with other labels",
+      { cascade: [{ use: "model", model: "foreign", when: ["heat"] }] },
+      /labels are others/,
+    ],
     ["itself", { cascade: [{ use: "model", model: "large", when: ["heat"] }] }, /no other model/],
     [
       "one variant twice",
