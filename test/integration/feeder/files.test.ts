@@ -95,7 +95,7 @@ test("a file that is still being written is left alone, one written anew is take
   try {
     const path = await box.folder("in");
     box.start([
-      { kind: "file", name: "in", model: "classifier", path, done: "delete", settleMs: 300, scanMs: 20 },
+      { kind: "file", name: "in", model: "classifier", path, done: "delete", settleMs: 1000, scanMs: 20 },
     ]);
     for (let count = 0; count < 15; count++) {
       await writeFile(join(path, "growing.raw"), signal(0).subarray(0, count + 1));
@@ -108,6 +108,7 @@ test("a file that is still being written is left alone, one written anew is take
     await rename(join(box.directory, "beside"), join(path, "growing.raw"));
     await until(() => box.recorded("in").length === 2, "the new one is taken");
     assert.deepEqual(box.labels("in"), ["red", "none"]);
+    await until(() => box.source("in")?.answered === 2, "both are counted");
     assert.equal(box.source("in")?.rejected, 0);
   } finally {
     await box.close();
