@@ -1,8 +1,11 @@
-import { identityOf, openBox, socketOf } from "./box.ts";
+import { attest } from "./attest.ts";
+import { openBox, openIdentity, socketOf } from "./box.ts";
+import { eraseRest, refuseDecommissioned } from "./commands/decommissioned.ts";
 import type { Settings } from "./config/settings.ts";
 import { runLocally } from "./local.ts";
 import { LocalApi } from "./local-api/local-api.ts";
 import type { Log } from "./log.ts";
+import { obey } from "./obey.ts";
 import { connect, enrollmentOrder } from "./online.ts";
 import { statusOf } from "./status.ts";
 import { ownDirectory, privateDirectory } from "./storage/files.ts";
@@ -18,7 +21,7 @@ export interface Agent {
  * Starts the agent part by part: what runs locally first, the network last, so that a box without a network
  * serves what it served before.
  * @param failed told when it cannot go on, e.g. because its join token is spent
- * @throws MusterError `agent.running`, `enrollment.missing`, `settings.invalid`, of the `storage.` family
+ * @throws MusterError `agent.running`, `agent.decommissioned`, `enrollment.missing`, `settings.invalid`, of the `storage.` family
  */
 export async function startAgent(
   settings: Settings,
@@ -35,17 +38,22 @@ export async function startAgent(
     await privateDirectory(`${settings.data}/run`);
     const localApi = await LocalApi.listen(socketOf(settings), () => status());
     ends.push(() => localApi.close());
+    await refuseDecommissioned(settings.data);
+    ends.push(() => eraseRest(settings.data));
     const box = await openBox(settings, log);
     ends.push(() => box.database.close());
-    const identity = await identityOf(settings);
+    ends.push(() => box.tpm.close());
+    const identity = await openIdentity(box, log);
     const order = enrollmentOrder(settings, identity);
     const local = await runLocally(box, identity, log, ends);
-    status = () => ({ ...statusOf(box, identity, local), link: null });
+    const attestation = attest(box, identity, local, log, ends);
+    status = () => ({ ...statusOf(box, identity, local, attestation), link: null });
     const connecting = new AbortController();
     ends.push(() => connecting.abort());
-    connect(box, identity, local, order, log, ends, connecting.signal)
+    const commands = obey(box, identity, local, log, failed);
+    connect(box, identity, local, attestation, commands, order, log, ends, connecting.signal)
       .then((link) => {
-        if (link) status = () => ({ ...statusOf(box, identity, local), link: link.status() });
+        if (link) status = () => ({ ...statusOf(box, identity, local, attestation), link: link.status() });
       })
       .catch(failed);
     return { stop };

@@ -4,13 +4,14 @@ import { asMusterError } from "@muster/shared/errors";
 import { canonicalJson } from "@muster/shared/trust/canonical-json";
 import { sha256 } from "@muster/shared/trust/digest";
 import type { Database } from "better-sqlite3";
+import { BoxTpm } from "./box-tpm.ts";
 import type { BoxFile } from "./config/box-file.ts";
 import { keptBoxFile } from "./config/kept-box-file.ts";
 import type { Settings } from "./config/settings.ts";
 import { exampleSpool } from "./examples/box-capture.ts";
 import { bootId } from "./health/boot.ts";
 import { Facts } from "./health/facts.ts";
-import { Identity } from "./identity/identity.ts";
+import { Identity, type IdentityTpm } from "./identity/identity.ts";
 import { detectRuntime } from "./inference/detect-runtime.ts";
 import type { Log } from "./log.ts";
 import { Notices } from "./outbox/notices.ts";
@@ -34,11 +35,31 @@ export interface Box {
   database: Database;
   outbox: Outbox;
   notices: Notices;
+  tpm: BoxTpm;
 }
 
 export const socketOf = (settings: Settings): string => join(settings.data, "run", "agent.sock");
-export const identityOf = (settings: Settings): Promise<Identity> =>
-  Identity.open(join(settings.data, "identity"));
+/** @param tpm seals the keys and vouches for them; undefined on a box without one */
+export const identityOf = (settings: Settings, tpm: IdentityTpm | undefined): Promise<Identity> =>
+  Identity.open(join(settings.data, "identity"), tpm);
+
+/**
+ * The identity of the box, or what is left of it where its TPM does not open it: what runs here goes on.
+ * @throws MusterError `settings.invalid`, of the `tpm.` family
+ */
+export async function openIdentity({ settings, tpm, notices }: Box, log: Log): Promise<Identity> {
+  try {
+    return await identityOf(settings, await tpm.get());
+  } catch (error) {
+    const why = asMusterError(error);
+    const identity = await Identity.locked(join(settings.data, "identity"), why);
+    if (!identity) throw error;
+    const message = `The keys of this device stay closed, so it goes on without the control plane: ${why.message}`;
+    log.error({ code: why.code }, message);
+    notices.note(why.code, message);
+    return identity;
+  }
+}
 
 /**
  * Opens database and outbox; the loss of a broken database is the first event of the new one. A `box.json` that cannot be
@@ -72,7 +93,11 @@ export async function openBox(settings: Settings, log: Log): Promise<Box> {
     notices.note(fault.code, message);
   }
   const fileFault = fault?.message ?? null;
-  return { settings, file, fileFault, boot: bootId(newId), database, outbox, notices };
+  const tpm = new BoxTpm(settings.tpm, ({ code, message }) => {
+    log.warn({ code }, message);
+    notices.note(code, message);
+  });
+  return { settings, file, fileFault, boot: bootId(newId), database, outbox, notices, tpm };
 }
 
 /**

@@ -1,3 +1,5 @@
+import { readdir, rm } from "node:fs/promises";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -7,7 +9,7 @@ import { build } from "esbuild";
  */
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-await build({
+const { metafile } = await build({
   entryPoints: [here("dist/main.js")],
   outdir: here("dist/bundle"),
   bundle: true,
@@ -17,6 +19,7 @@ await build({
   target: "node20",
   sourcemap: "linked",
   logLevel: "warning",
+  metafile: true,
   external: [
     "better-sqlite3",
     "commander",
@@ -30,3 +33,8 @@ await build({
     "@tufjs/models",
   ],
 });
+
+// Evidence names the digest of everything that lies there: parts of an earlier build must not.
+const written = new Set(Object.keys(metafile.outputs).map((file) => basename(file)));
+for (const file of await readdir(here("dist/bundle")))
+  if (!written.has(file)) await rm(here(`dist/bundle/${file}`));

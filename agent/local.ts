@@ -16,6 +16,7 @@ import { Feeder } from "./feeder/feeder.ts";
 import type { Facts } from "./health/facts.ts";
 import type { Identity } from "./identity/identity.ts";
 import { Inference } from "./inference/inference.ts";
+import { ModelKeys } from "./keys/model-keys.ts";
 import { DeviceHttp } from "./link/device-http.ts";
 import type { Log } from "./log.ts";
 import { Power } from "./power/power.ts";
@@ -78,6 +79,7 @@ export async function runLocally(box: Box, identity: Identity, log: Log, ends: E
       if (report.kind === "drift") drift.take(report);
       else if (report.kind === "notice") notices.note(report.notice.code, report.notice.message);
     },
+    openKeys: (keys) => modelKeys.open(keys),
     onChange: () => engine.runnerChanged(),
   });
   ends.push(() => inference.stop());
@@ -87,6 +89,21 @@ export async function runLocally(box: Box, identity: Identity, log: Log, ends: E
     timeoutMs: settings.httpTimeoutSeconds * 1000,
   });
   ends.push(() => http.close());
+  const modelKeys: ModelKeys = new ModelKeys({
+    device: identity.keys.device,
+    secretKey: () => identity.keys.sealing.secretKey,
+    database,
+    http,
+    keysFor: (keyId) => engine.keysFor(keyId),
+    now: Date.now,
+    monotonic: () => performance.now(),
+    log: log.child({ part: "keys" }),
+    failed: ({ code, message }) => {
+      log.warn({ code }, `leases of model keys could not be renewed: ${message}`);
+      if (code.startsWith("key."))
+        notices.note(code, `Leases of model keys could not be renewed: ${message}`);
+    },
+  });
   const engine: UpdateEngine = new UpdateEngine({
     device: identity.keys.device,
     dataDir: settings.data,
@@ -102,7 +119,8 @@ export async function runLocally(box: Box, identity: Identity, log: Log, ends: E
       settings: shadowSettings(settings),
       log: log.child({ part: "shadow" }),
     }),
-    measure: measureOnce(database, Date.now, measureLimits(settings)),
+    measure: measureOnce(database, Date.now, measureLimits(settings), modelKeys.open),
+    obtainKeys: (keys) => modelKeys.obtain(keys),
     runtimes: box.file.runtimes ?? {},
     facts: () => facts.now(),
     log: log.child({ part: "update" }),
@@ -126,6 +144,8 @@ export async function runLocally(box: Box, identity: Identity, log: Log, ends: E
   });
   ends.push(() => power.stop());
   await engine.start();
+  modelKeys.start(settings.renewCheckSeconds * 1000, () => engine.neededKeys());
+  ends.push(() => modelKeys.stop());
   power.start();
   const feeder = feederOf(box, identity, inference, log);
   if (feeder) ends.push(() => feeder.stop());

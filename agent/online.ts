@@ -1,5 +1,8 @@
+import { join } from "node:path";
 import { asMusterError, MusterError } from "@muster/shared/errors";
+import type { Attestation } from "./attestation/attestation.ts";
 import { type Box, enrollBox, examplesOf, newId } from "./box.ts";
+import type { Commands } from "./commands/commands.ts";
 import { linkSettings, uploaderSettings } from "./config/module-settings.ts";
 import type { Settings } from "./config/settings.ts";
 import { Spool } from "./examples/spool.ts";
@@ -11,6 +14,8 @@ import type { DeviceHttp } from "./link/device-http.ts";
 import { Link } from "./link/link.ts";
 import type { Ends, Local } from "./local.ts";
 import type { Log } from "./log.ts";
+import { SecretFiles } from "./secrets/secret-files.ts";
+import { SecretPoll } from "./secrets/secret-poll.ts";
 import { vitalsOf } from "./status.ts";
 import { AGENT_VERSION } from "./version.ts";
 
@@ -21,6 +26,7 @@ interface EnrollmentOrder {
 
 /** What to enroll with, if there is a token. @throws MusterError `enrollment.missing`, `settings.invalid` */
 export function enrollmentOrder(settings: Settings, identity: Identity): EnrollmentOrder | undefined {
+  if (identity.lockedBy) return undefined;
   const { token } = settings;
   const server = settings.server ?? identity.enrollment?.server;
   if (token === null && !identity.enrollment) throw new MusterError("enrollment.missing");
@@ -34,6 +40,8 @@ export async function connect(
   box: Box,
   identity: Identity,
   { facts, inference, http, engine, power }: Local,
+  attestation: Attestation,
+  commands: Commands,
   order: EnrollmentOrder | undefined,
   log: Log,
   ends: Ends,
@@ -59,6 +67,7 @@ export async function connect(
   const { enrollment } = identity;
   if (signal.aborted || !enrollment) return undefined;
   log.info({ device: enrollment.device, server: enrollment.server }, "the device is enrolled");
+  const secrets = secretPoll(box, identity, http, rules.pollOnlineMs, log);
   const link = new Link(
     {
       device: enrollment.device,
@@ -71,9 +80,14 @@ export async function connect(
       notices,
       facts: () => facts.now(),
       reported: () => engine.state(),
-      online: () => engine.retryNow(),
+      online: () => {
+        engine.retryNow();
+        secrets.askNow();
+      },
       offer: (directive, source) => engine.offer(directive, source),
       offerPolicy: (policy) => power.offer(policy),
+      attest: (challenge) => attestation.answer(challenge),
+      command: (payload) => void commands.offer(payload),
       vitals: () => vitalsOf(box, inference, power),
       log: log.child({ part: "link" }),
       random: Math.random,
@@ -99,9 +113,34 @@ export async function connect(
       },
     }),
   );
+  secrets.start();
+  ends.push(() => secrets.stop());
   link.start();
+  void commands.resume();
   startUploads(box, http, link, log, ends);
   return link;
+}
+
+/** Fetches the secrets of this box. */
+function secretPoll(
+  { settings, notices }: Box,
+  { keys }: Identity,
+  http: DeviceHttp,
+  intervalMs: number,
+  log: Log,
+): SecretPoll {
+  return new SecretPoll({
+    http,
+    files: new SecretFiles(join(settings.data, "secrets"), keys.device, keys.sealing),
+    intervalMs,
+    random: Math.random,
+    changed: (change) => log.info({ ...change }, "the secrets of this box have changed"),
+    failed: ({ code, message }) => {
+      log.warn({ code }, `the secrets of this box could not be fetched: ${message}`);
+      // The line tells itself when it is down.
+      if (code.startsWith("secret.")) notices.note(code, message);
+    },
+  });
 }
 
 /** Sends hard examples while no more than a batch of records waits to be sent: those go first. */

@@ -1,3 +1,4 @@
+import type { Attestation } from "./attestation/attestation.ts";
 import type { Box } from "./box.ts";
 import { machineVitals } from "./health/vitals.ts";
 import type { Identity } from "./identity/identity.ts";
@@ -29,6 +30,7 @@ export function statusOf(
   { outbox, fileFault }: Box,
   identity: Identity,
   { inference, engine, facts, power, feeder }: Local,
+  attestation: Attestation,
 ) {
   const { enrollment, keys } = identity;
   return {
@@ -37,11 +39,14 @@ export function statusOf(
     pid: process.pid,
     uptimeSeconds: Math.floor(process.uptime()),
     device: keys.device,
+    /** Why its keys stay closed; null where they are open. */
+    locked: identity.lockedBy?.message ?? null,
     enrolled: enrollment
       ? {
           server: enrollment.server,
           mqttUrl: enrollment.mqttUrl,
           at: enrollment.at,
+          assurance: enrollment.assurance,
           renewAt: identity.renewAt(),
         }
       : null,
@@ -51,5 +56,6 @@ export function statusOf(
     inference: inference.status(),
     power: power.status(),
     feeder: feeder?.status() ?? null,
+    attestation: attestation.status(),
   };
 }

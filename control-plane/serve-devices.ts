@@ -1,16 +1,27 @@
 import { asMusterError, MusterError } from "@muster/shared/errors";
+import type { SigningKey } from "@muster/shared/trust/ed25519";
 import type { Logger } from "pino";
+import type { Attestation } from "./attestation/attestation.ts";
+import type { AuditLog } from "./audit/audit-log.ts";
 import { Broker } from "./broker/broker.ts";
 import { DeviceApi } from "./device-api/server.ts";
 import type { Authority } from "./enrollment/authority.ts";
+import { DeviceCommands } from "./enrollment/device-commands.ts";
+import { DeviceStanding } from "./enrollment/device-standing.ts";
+import type { EkRoots } from "./enrollment/ek-roots.ts";
 import { Enrollment } from "./enrollment/enrollment.ts";
+import type { JoinTokens } from "./enrollment/join-tokens.ts";
 import type { ServerIdentity } from "./enrollment/server-identity.ts";
+import { standingPorts } from "./enrollment/standing-ports.ts";
+import { WipeWitness } from "./enrollment/wipe-witness.ts";
 import type { Examples } from "./examples/examples.ts";
 import type { Presence } from "./fleet/presence.ts";
 import type { HeartbeatBook, HeartbeatObserver } from "./ingest/heartbeat-observer.ts";
 import { Ingest } from "./ingest/ingest.ts";
 import { RateWindow } from "./ingest/rate-window.ts";
 import type { RecordObserver } from "./ingest/record-observer.ts";
+import type { KeyLeases } from "./keys/key-leases.ts";
+import type { SecretStore } from "./people/secrets/secret-store.ts";
 import type { DeviceReleaseRoutes } from "./releases/device-routes.ts";
 import { inUrl } from "./settings/addresses.ts";
 import type { Closers } from "./settings/closers.ts";
@@ -20,6 +31,7 @@ import type { TrustRepository } from "./trust/repository.ts";
 
 export interface DeviceSideParts extends DeviceReleaseRoutes {
   stores: Stores;
+  audit: AuditLog;
   authority: Authority;
   identity: ServerIdentity;
   presence: Presence;
@@ -32,6 +44,15 @@ export interface DeviceSideParts extends DeviceReleaseRoutes {
   /** Keep records of other kinds than results. */
   keepers: readonly RecordObserver[];
   examples: Pick<Examples, "take">;
+  attestation: Attestation;
+  keyLeases: Pick<KeyLeases, "lease">;
+  /** True for a device that gets nothing new now. */
+  isWithheld: (device: string) => boolean;
+  secrets: Pick<SecretStore, "deliver">;
+  tokens: JoinTokens;
+  ekRoots: EkRoots;
+  /** Signs commands to devices. */
+  commandKey: SigningKey;
   log: Logger;
   clock: () => number;
 }
@@ -40,7 +61,7 @@ export interface DeviceSideParts extends DeviceReleaseRoutes {
 export interface DeviceSide {
   ingest: Ingest;
   broker: Broker;
-  enrollment: Enrollment;
+  standing: DeviceStanding;
   /** Opens both listeners. @throws MusterError `settings.invalid` */
   listen(): Promise<{ mqtt: number; https: number }>;
 }
@@ -52,6 +73,8 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
     log.error({ code, err: error }, message);
   };
   let deviceApi: DeviceApi | undefined;
+  const commands = new DeviceCommands(stores, parts.commandKey, clock);
+  const witness = new WipeWitness({ wiped: (device, outcome) => standing.wiped(device, outcome) }, logged);
   const warned = new RateWindow(settings.notedEventsPerMinute);
 
   const ingest = new Ingest(
@@ -71,11 +94,14 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
       disconnect: (device) => broker.disconnect(device),
       heartbeats: parts.heartbeats,
       observers: parts.observers,
-      keepers: parts.keepers,
+      keepers: [...parts.keepers, witness, parts.attestation.keeper],
+      attestation: parts.attestation,
+      isWithheld: parts.isWithheld,
       onError: logged,
     },
     clock,
   );
+  closers.add(() => parts.attestation.close());
   closers.add(() => ingest.close());
 
   const broker: Broker = await Broker.create(
@@ -102,6 +128,21 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
   );
   closers.add(() => broker.close());
 
+  const ports = standingPorts({
+    presence,
+    broker,
+    deviceApi: () => deviceApi,
+    log: (fields, message) => log.warn(fields, message),
+    onError: logged,
+  });
+  const standing: DeviceStanding = new DeviceStanding(
+    stores,
+    { ...ports, tokens: parts.tokens, commands },
+    clock,
+  );
+  await witness.recover(stores);
+  for (const { device, document } of await commands.waiting()) ports.onCommand(device, document);
+
   const enrollment = new Enrollment(
     stores,
     authority,
@@ -114,20 +155,22 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
       },
       onEnrolled: (device, site) => {
         presence.add(device, site);
+        parts.attestation.enrolled(device);
         log.info({ device, site }, "device enrolled");
       },
-      onRevoked: (device, reason) => {
-        presence.setRevoked(device);
-        broker.disconnect(device);
-        deviceApi?.disconnect(device);
-        log.warn({ device, reason }, "device revoked");
-      },
+      ekRoots: parts.ekRoots,
+      onReplaced: (former, device) => ports.onRevoked(former, `replaced by ${device}`),
     },
     clock,
   );
 
   const listen = async () => {
     const { port: mqtt } = await broker.listen();
+    parts.attestation.start({
+      isConnected: (device) => broker.isConnected(device),
+      publishDown: (device, channel, payload, how) => broker.publishDown(device, channel, payload, how),
+      note: (device, error) => ingest.note(device, error),
+    });
     deviceApi = await DeviceApi.create(
       {
         stores,
@@ -136,6 +179,9 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
         presence,
         releases: parts,
         examples: parts.examples,
+        keyLeases: parts.keyLeases,
+        secrets: parts.secrets,
+        audit: parts.audit,
         mqttUrl: (host) => settings.publicMqttUrl ?? `mqtts://${inUrl(host)}:${mqtt}`,
         now: clock,
         logger: log,
@@ -154,5 +200,5 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
     const { port: https } = await api.listen();
     return { mqtt, https };
   };
-  return { ingest, broker, enrollment, listen };
+  return { ingest, broker, standing, listen };
 }

@@ -5,12 +5,15 @@ import { asMusterError } from "@muster/shared/errors";
 import { type Logger, pino } from "pino";
 import { Alerts } from "./alerts/alerts.ts";
 import { FleetSignals } from "./alerts/fleet-signals.ts";
-import { Operators } from "./api/operators.ts";
 import { createOperatorApi } from "./api/server.ts";
+import { Attestation } from "./attestation/attestation.ts";
+import { actByItself } from "./audit/acting.ts";
+import { AuditLog } from "./audit/audit-log.ts";
 import { restoreDirectives } from "./broker/restore-directives.ts";
 import { openDrift } from "./drift/drift.ts";
 import { Energy } from "./energy/energy.ts";
 import { Authority } from "./enrollment/authority.ts";
+import { EkRoots } from "./enrollment/ek-roots.ts";
 import { JoinTokens } from "./enrollment/join-tokens.ts";
 import { ServerIdentity } from "./enrollment/server-identity.ts";
 import { Examples } from "./examples/examples.ts";
@@ -20,6 +23,15 @@ import { Groups } from "./fleet/groups.ts";
 import { Presence } from "./fleet/presence.ts";
 import { openHealth } from "./health/health.ts";
 import { Retention } from "./ingest/retention.ts";
+import { KeyLeases } from "./keys/key-leases.ts";
+import { MasterKey } from "./keys/master-key.ts";
+import { ModelKeys } from "./keys/model-keys.ts";
+import { ApprovalPolicies, approvalsAt } from "./people/approval-policies.ts";
+import { readOidcFile } from "./people/oidc/oidc-file.ts";
+import { SignIn } from "./people/oidc/sign-in.ts";
+import { Operators } from "./people/operators.ts";
+import { MasterKeys } from "./people/secrets/master-keys.ts";
+import { SecretStore } from "./people/secrets/secret-store.ts";
 import { ArtifactStore } from "./releases/artifact-store.ts";
 import { ReleaseRegistry } from "./releases/registry.ts";
 import { Directives } from "./rollouts/directives.ts";
@@ -69,6 +81,7 @@ export interface RunningControlPlane {
 }
 
 const HOURLY = 3_600_000;
+const DAILY = 24 * HOURLY;
 /** How soon a device that has just enrolled or moved gets its power policy. */
 const POLICY_TICK_MS = 30_000;
 
@@ -97,6 +110,13 @@ async function compose(
   const stores = await openStores(dataDir);
   closers.add(() => stores.close());
   const { control: db } = stores;
+  const audit = await AuditLog.open({
+    stores,
+    dataDir,
+    clock,
+    onError: (error) => log.error({ err: error }, "the audit log could not be written"),
+  });
+  closers.add(() => audit.close());
 
   const caDir = join(dataDir, "ca");
   const authority = await Authority.open(caDir, startedAt);
@@ -108,7 +128,7 @@ async function compose(
   const releases = new ReleaseRegistry({ db, trust, artifacts, clock });
   const presence = await Presence.load(stores, settings, clock);
   closers.add(() => presence.save());
-  const directory = Directory.load(stores, presence);
+  const directory = Directory.load(stores, presence, clock);
   const { ledger, book: health, reports } = await openHealth(stores, directory, clock);
   closers.add(() => ledger.close());
 
@@ -122,10 +142,38 @@ async function compose(
   });
   const exposures = ExposureLedger.load(stores.telemetryRaw);
 
+  const modelKeys = new ModelKeys(db, await MasterKey.open(join(dataDir, "keys"), "model-keys"), clock);
+  const keyLeases = new KeyLeases({
+    ...{ stores, directory, keys: modelKeys, signer: keys.directive, clock },
+    verdict: settings.keyVerdict,
+    leaseSeconds: settings.keyLeaseSeconds,
+    random: randomBytes,
+  });
+
+  const attestation = await Attestation.open({
+    stores,
+    directory,
+    presence,
+    rootText: () => trust.rootText(),
+    settings,
+    random: randomBytes,
+    clock,
+    onError: (error) => attempt(log, Promise.reject(error)),
+  });
+
   const services = { stores, authority, identity, presence, trust, releases, artifacts };
+  const tokens = new JoinTokens(stores, authority.pin, clock);
+  const ekRoots = new EkRoots(stores, clock);
+  const secrets = new SecretStore({
+    db,
+    keys: await MasterKeys.open(join(dataDir, "keys", "secrets.key")),
+    directory,
+    now: clock,
+  });
   const devices = await openDeviceSide(
     {
       ...services,
+      audit,
       settings,
       log,
       clock,
@@ -133,10 +181,17 @@ async function compose(
       observers: [exposures],
       keepers: [drift.ledger],
       examples,
+      secrets,
+      attestation,
+      keyLeases,
+      isWithheld: (device) => directory.withheldBecause(device) !== undefined,
+      tokens,
+      ekRoots,
+      commandKey: keys.directive,
     },
     closers,
   );
-  const { broker, ingest, enrollment } = devices;
+  const { broker, ingest, standing } = devices;
   await restoreDirectives(stores, broker);
   const energy = await Energy.open({
     ...{ stores, directory, ledger, clock, key: keys.directive },
@@ -171,8 +226,9 @@ async function compose(
     clock,
     random: randomBytes,
     approvals: settings.rolloutApprovals,
+    approvalsAt,
     outlook,
-    wake: () => tick.wake(),
+    wake: () => actByItself(() => tick.wake()),
   });
 
   const every = (ms: number, work: () => Promise<unknown>) => {
@@ -189,6 +245,10 @@ async function compose(
   closers.add(() => retention.stop());
   attempt(log, retention.run());
   every(HOURLY, () => retention.run());
+  const cut = () => audit.cut(clock() - settings.auditDays * DAILY);
+  attempt(log, cut());
+  every(DAILY, cut);
+  every(settings.auditCheckpointMs, () => audit.checkpoint());
   for (const prune of [() => drift.ledger.prune(), () => examples.prune()]) {
     attempt(log, prune());
     every(HOURLY, prune);
@@ -216,6 +276,9 @@ async function compose(
   alerts.start(settings.alertEvaluationMs);
 
   const operators = new Operators(db, clock);
+  const { oidcFile } = settings;
+  const signIn =
+    oidcFile === null ? undefined : new SignIn(db, operators, await readOidcFile(oidcFile), clock);
   const host = inUrl(deviceHostName(settings));
   const addresses = {
     deviceUrl: `https://${host}:${ports.https}`,
@@ -225,25 +288,32 @@ async function compose(
     {
       control: db,
       operators,
+      signIn,
+      approvals: new ApprovalPolicies(db, clock),
+      secrets,
       info: { version: VERSION, startedAt, now: clock, addresses: () => addresses },
       trust,
-      enrollment,
-      tokens: new JoinTokens(stores, authority.pin, clock),
+      standing,
+      tokens,
+      ekRoots,
       artifacts,
       releases,
+      modelKeys,
       fleet: new Fleet(stores, directory, (device) => broker.isConnected(device)),
       health: reports,
       drift: drift.reports,
       examples,
+      attestation,
       groups: new Groups({ db, directory, clock, usersOf: rolloutsNaming }),
       rollouts,
       shadow: new ShadowReports(db),
       freezes: new Freezes(db, clock),
+      audit,
       quarantines: new Quarantines(stores, clock),
       alerts,
       energy,
     },
-    tls === undefined ? {} : { tls },
+    { refusalsPerMinute: settings.auditRefusalsPerMinute, ...(tls === undefined ? {} : { tls }) },
     log,
   );
   closers.add(() => api.close());

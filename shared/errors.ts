@@ -156,6 +156,406 @@ export const catalogue = {
     "Run `muster-agent enroll` with a join token.",
   ),
 
+  "enrollment.assurance-too-low": entry(
+    403,
+    "The join token asks for a surer identity than this device could prove.",
+    "Check its TPM and `muster trust ek-root list`; a token made with --min-assurance software takes any device.",
+  ),
+  "enrollment.tpm-taken": entry(
+    409,
+    "Another device of the fleet is bound to this TPM.",
+    "If the box got new keys, run `muster device replace` for the old record and enroll with that token.",
+  ),
+  "enrollment.tpm-revoked": entry(
+    403,
+    "This TPM belonged to a device that was revoked.",
+    "If the box is trusted again, run `muster device replace` for the old record and enroll with that token.",
+  ),
+  "enrollment.tpm-changed": entry(
+    403,
+    "This device is bound to a TPM, and the request comes without it or with another one.",
+    "Its keys may have been copied. After a change of the board run `muster device replace` and enroll anew.",
+  ),
+  "enrollment.ek-certificate-invalid": entry(
+    403,
+    "The certificate of the endorsement key was not signed by the vendor that it names.",
+    "Somebody pretends to have another TPM: look at the box.",
+  ),
+  "enrollment.ek-root-invalid": entry(
+    400,
+    "This is not the certificate of a TPM vendor's authority.",
+    "Give one CA certificate in PEM or DER, of the vendor's root or of an authority below it.",
+  ),
+  "enrollment.challenge-unknown": entry(
+    409,
+    "There is no such challenge, or it was answered before.",
+    "Enroll again: each challenge is good for one answer.",
+    true,
+  ),
+  "enrollment.challenge-expired": entry(
+    409,
+    "The answer to the challenge came too late.",
+    "Enroll again; a TPM that takes minutes needs a look.",
+    true,
+  ),
+  "enrollment.challenges-full": entry(
+    429,
+    "Too many enrollments are under way.",
+    "Try again in a minute.",
+    true,
+  ),
+  "enrollment.proof-invalid": entry(
+    403,
+    "The proof does not fit the challenge, the keys or this connection.",
+    "Enroll again without anything in between; if it repeats, somebody sits in between or plays a TPM.",
+  ),
+  "enrollment.keys-sealed": entry(
+    500,
+    "The keys of this device are sealed by a TPM that is not there or does not open them.",
+    "Give back the TPM (--tpm). If it was cleared or changed, move the identity directory away and enroll with the token of `muster device replace`.",
+  ),
+  "enrollment.replaced": entry(
+    409,
+    "The device that this token stands in for is not there any more.",
+    "Create a token with `muster token create`.",
+  ),
+
+  "device.quarantined": notice(
+    "The device is in quarantine: it may speak, and gets nothing new.",
+    "Look into it; `muster device release` ends the quarantine, `muster device revoke` puts it out.",
+  ),
+  "device.released": notice("The quarantine of the device has ended.", "Nothing: it gets what it is due."),
+  "device.replaced": notice(
+    "Another board took over the place of the device.",
+    "Nothing: the old record is revoked and keeps its history.",
+  ),
+  "agent.decommissioned": entry(
+    409,
+    "This box was taken out of its fleet and wiped.",
+    "To use it again, remove the file that the message names and enroll it with a new join token.",
+  ),
+
+  "command.signature-invalid": entry(
+    400,
+    "The command is not signed by a trusted key.",
+    "Check the directive key of the control plane against the trust root.",
+  ),
+  "command.wrong-audience": entry(
+    400,
+    "The command is meant for another device.",
+    "Check the broker: commands were mixed up.",
+  ),
+  "command.expired": entry(400, "The command has expired.", "Check the clocks, and give the command again."),
+  "command.replayed": entry(
+    409,
+    "The device has taken up this command before.",
+    "Nothing: a command is carried out once.",
+  ),
+  "command.wiping": notice(
+    "The device was told to wipe itself and begins.",
+    "Nothing: it tells what it erased before it goes.",
+  ),
+  "command.wiped": notice(
+    "The device has erased its keys, models, results and secrets.",
+    "Nothing: it counts as revoked from now on.",
+  ),
+
+  "audit.tampered": entry(
+    409,
+    "The audit log is not as it was written.",
+    "Treat the control plane as broken into: keep its disk, and compare the log with exports and backups.",
+  ),
+  "audit.export-invalid": entry(
+    400,
+    "The file is no export of an audit log.",
+    "Make one with `muster audit export`.",
+  ),
+
+  "key.sealed-invalid": entry(
+    500,
+    "A sealed file is not what was sealed: it is damaged, cut off, put together or no sealed file at all.",
+    "Nothing of it was used. Seal the file again and make a new release.",
+  ),
+  "key.wrong": entry(
+    500,
+    "This is another key than the one that the file was sealed with.",
+    "Look which key the release names, and whether that key was replaced.",
+  ),
+  "key.unknown": entry(
+    404,
+    "There is no such model key.",
+    "See `muster model-key list`; a release that names a key which is not kept here cannot be opened by any device.",
+  ),
+  "key.exists": entry(
+    409,
+    "There is another key with this id already.",
+    "Seal with a new key: an id names one key for ever.",
+  ),
+  "key.withdrawn": entry(
+    403,
+    "The key was withdrawn: it is given to no device any more.",
+    "Make a new release that is sealed with another key.",
+  ),
+  "key.withheld": entry(
+    403,
+    "The device gets no model key because it does not pass attestation.",
+    "See `muster attestation show`; it gets the key once its evidence passes.",
+    true,
+  ),
+  "key.not-entitled": entry(
+    403,
+    "No release that the device was told needs this key.",
+    "Nothing, unless a rollout should have told it: keys go only to devices that are to run the model.",
+  ),
+  "key.no-recipient": entry(
+    409,
+    "The device has no sealing key to which a model key could be sealed.",
+    "Enroll the device again with an agent of this version.",
+  ),
+  "key.not-unwrapped": entry(
+    500,
+    "A stored model key cannot be opened with the master key.",
+    "Put the master key file back with which it was stored.",
+  ),
+  "key.lease-invalid": entry(
+    403,
+    "A key lease is not signed by the control plane, or is for another device or key.",
+    "It was not used. Look at who answers in place of the control plane, and at the clocks.",
+  ),
+  "key.lease-ended": entry(
+    403,
+    "The lease of the model key has ended: a sealed model that is not loaded cannot be loaded any more.",
+    "Connect the device to the control plane; it renews the lease by itself. A longer lease is a setting there.",
+    true,
+  ),
+  "key.unavailable": entry(
+    503,
+    "The device holds no lease of the model key, and the control plane cannot be reached to get one.",
+    "Connect the device to the control plane; the update is tried again.",
+    true,
+  ),
+  "key.not-for-runtime": entry(
+    400,
+    "A sealed model cannot be given to a server of its own: it would have to lie on the disk in the open.",
+    "Leave providers that are servers out of what a sealed variant requires.",
+  ),
+
+  "tpm.malformed": entry(
+    400,
+    "A structure of a TPM cannot be read.",
+    "Look at the agent and the TPM of the box: what it sent is broken, cut off or no TPM 2.0 structure.",
+  ),
+  "tpm.key-unfit": entry(
+    422,
+    "A key of a TPM does not have the attributes that its use asks for.",
+    "Let the agent make its keys anew; a key that may be copied or used for anything else proves nothing.",
+  ),
+  "attestation.log-malformed": entry(
+    400,
+    "A boot log or the list of IMA cannot be read.",
+    "Look at the firmware and kernel of the box: its log is broken, cut off or larger than is taken.",
+  ),
+  "attestation.quote-invalid": entry(
+    422,
+    "A quote does not prove what it was to prove.",
+    "The sentence says which check failed; if it repeats, look at the box: somebody may answer for it.",
+  ),
+
+  "attestation.nonce-unknown": entry(
+    409,
+    "The evidence answers a challenge that was never given, or was given before a restart.",
+    "Nothing: the device is asked again. If it repeats, somebody sends old evidence.",
+    true,
+  ),
+  "attestation.nonce-used": entry(
+    409,
+    "The evidence answers a challenge that was answered before.",
+    "Nothing: the device is asked again. If it repeats, somebody sends old evidence.",
+    true,
+  ),
+  "attestation.nonce-expired": entry(
+    409,
+    "The answer to the challenge came too late.",
+    "Nothing: the device is asked again. A TPM that takes minutes needs a look.",
+    true,
+  ),
+  "attestation.nonce-foreign": entry(
+    409,
+    "The evidence answers a challenge of another session.",
+    "Nothing: the device is asked again in its new session.",
+    true,
+  ),
+  "attestation.signature-invalid": entry(
+    401,
+    "The evidence is not signed by the key that the device was enrolled with.",
+    "Look at the box: its keys were changed, or somebody speaks for it.",
+  ),
+  "attestation.evidence-foreign": entry(
+    403,
+    "The evidence names another device than the one that sent it.",
+    "Look at both boxes: one of them speaks for the other.",
+  ),
+  "attestation.overloaded": entry(
+    503,
+    "More evidence waits to be appraised than is taken.",
+    "Nothing: the device is asked again.",
+    true,
+  ),
+  "attestation.no-evidence": entry(
+    404,
+    "There is no evidence of this device that could be used.",
+    "Wait until it has answered a challenge, or run `muster attestation refresh DEVICE`.",
+    true,
+  ),
+  "attestation.reference-invalid": entry(
+    400,
+    "The reference set cannot be used.",
+    "Compare it with firmware-manifests/reference-set.schema.json; the sentence names the place.",
+  ),
+  "attestation.reference-unsigned": entry(
+    403,
+    "The reference set is not signed by an offline key of this fleet.",
+    "Sign it with the targets key: `muster reference import FILE --keys DIR`.",
+  ),
+  "attestation.reference-old": entry(
+    409,
+    "A newer version of this reference set is in force.",
+    "Raise `sequence` in the file, let it be reviewed, sign it and import it again.",
+  ),
+  "attestation.policy-invalid": entry(
+    400,
+    "The attestation policy cannot be used.",
+    "Compare it with docs/attestation.md.",
+  ),
+
+  "attestation.appraised": notice("The evidence was appraised.", "Nothing."),
+  "attestation.forked": notice(
+    "Two different pieces of evidence hold the same place in the chain of the device: its key has two holders, or an older state of its disk was put back.",
+    "Look for a second box. If it is one box whose disk was restored, run `muster attestation clear DEVICE`; else revoke or replace it.",
+  ),
+  "attestation.cleared": notice("An operator cleared a fork: the chain begins anew.", "Nothing."),
+  "attestation.chain-gap": notice(
+    "Links of the evidence chain of the device are missing.",
+    "They may still come with the backlog; what the device did in that time is not proven otherwise.",
+  ),
+  "attestation.chain-restarted": notice(
+    "The device began its chain of evidence anew.",
+    "Nothing, if its database was lost; else look at the box.",
+  ),
+  "attestation.quote-incomplete": notice(
+    "The newest quote does not cover all PCRs that policy asks for.",
+    "Nothing: the next answer will. If not, the TPM of the box lacks the bank.",
+  ),
+  "attestation.offline-too-long": notice(
+    "The device was offline for longer than policy takes on its own word.",
+    "Nothing: its next answer to a challenge settles it.",
+  ),
+  "attestation.tpm-missing": notice(
+    "The device was enrolled with a TPM, and its evidence comes without.",
+    "Look at the box: its TPM is switched off or broken, or a copy of its disk runs elsewhere.",
+  ),
+  "attestation.tpm-unbound": notice(
+    "The evidence carries a quote, but the device was enrolled without a TPM.",
+    "Enroll it anew to bind it to its TPM.",
+  ),
+  "attestation.tpm-foreign": notice(
+    "The quote comes from another TPM than the one that the device was enrolled with.",
+    "Look at the box. After a change of the board use `muster device replace`.",
+  ),
+  "attestation.clock-regressed": notice(
+    "The clock or the restart counters of the TPM went back.",
+    "Look at the box: a TPM never does that; a copied virtual TPM does.",
+  ),
+  "attestation.power-cut": notice("The box lost power and started again.", "Nothing."),
+  "attestation.restarted": notice("The box was restarted.", "Nothing."),
+  "attestation.resumed": notice("The box was suspended and woke up.", "Nothing."),
+  "attestation.disk-put-back": notice(
+    "The state on the disk is older than the hardware counter of the TPM says.",
+    "If you restored a backup, run `muster attestation clear DEVICE`; else look who was at the box.",
+  ),
+  "attestation.counter-replaced": notice(
+    "The counter in the hardware knows fewer starts than the disk: it is another counter.",
+    "Find out whether the TPM was cleared or the mainboard changed; counting goes on from here.",
+  ),
+  "attestation.log-unreadable": notice(
+    "The boot log or the list of IMA is there and cannot be read.",
+    "Let the user of the agent read the files below /sys/kernel/security; evidence goes on without them.",
+  ),
+  "attestation.pcr-zero": notice(
+    "A PCR that the firmware must extend is all zeros: nothing was measured.",
+    "Update the firmware or switch measured boot on; without it the quote proves nothing about the boot.",
+  ),
+  "attestation.no-reference": notice(
+    "No reference set is for devices like this: what its firmware measured is not compared with anything.",
+    "Run `muster reference learn DEVICE` on a box that you trust, let the file be reviewed, and import it.",
+  ),
+  "attestation.firmware-unknown": notice(
+    "The firmware measured something that no reference set lists.",
+    "If you updated the firmware: learn and import the new values. If not: look at the box.",
+  ),
+  "attestation.firmware-changed": notice(
+    "The firmware measured something else than before.",
+    "If you updated the firmware: nothing. If not: look at the box.",
+  ),
+  "attestation.firmware-updated": notice(
+    "The firmware changed from one state that a reference set lists to another.",
+    "Nothing.",
+  ),
+  "attestation.tpm-firmware-changed": notice(
+    "The firmware of the TPM changed.",
+    "Nothing, if you updated it.",
+  ),
+  "attestation.tpm-firmware-old": notice(
+    "The firmware of the TPM is older than the reference set allows.",
+    "Update the firmware of the TPM.",
+  ),
+  "attestation.log-mismatch": notice(
+    "The boot log does not explain the PCRs that were quoted.",
+    "Look at the box: its log was changed, or its firmware logs wrongly.",
+  ),
+  "attestation.agent-unknown": notice(
+    "The agent on the device is none that a reference set lists.",
+    "If you built or updated it, add its digest to the reference set; else install the agent anew.",
+  ),
+  "attestation.agent-unlisted": notice(
+    "No reference set lists agents: the digest of the agent is not compared with anything.",
+    "List the digests of your agents in a reference set.",
+  ),
+  "attestation.agent-old": notice("The agent is older than the reference set allows.", "Update the agent."),
+  "attestation.measurement-log": notice(
+    "The list of what the agent measured does not give the value of its PCR.",
+    "Look at the box: something else used that PCR, or the agent was replaced while it ran.",
+  ),
+  "attestation.measurement-reset": notice(
+    "The agent's PCR began anew within one boot of the box.",
+    "Look at the box: only its system can reset that PCR.",
+  ),
+  "attestation.component-unknown": notice(
+    "Something runs that none of the releases of the device contains.",
+    "Look at the box: its store was changed.",
+  ),
+  "attestation.release-unexpected": notice(
+    "The device runs a signed release that it was not told to run.",
+    "Look at its timeline; a new rollout brings it to what it should run.",
+  ),
+  "attestation.update-under-way": notice("The device is changing to what its rollout told it.", "Nothing."),
+  "attestation.ima-mismatch": notice(
+    "The list of files that the kernel measured does not give the value of PCR 10.",
+    "Look at the box: its list was changed.",
+  ),
+  "attestation.ima-incomplete": notice(
+    "Not all of the kernel's list of files has come yet.",
+    "Nothing: the rest comes with the next answers.",
+  ),
+  "attestation.ima-violation": notice(
+    "The kernel could not measure a file that was being changed while it was used.",
+    "Look which program writes to files that are being executed.",
+  ),
+  "attestation.ima-unlisted": notice(
+    "The system used files that no rule of the reference set allows.",
+    "If you updated the system, bring the rules up to date; else look at the box.",
+  ),
+
   "certificate.invalid": entry(
     401,
     "The client certificate is missing or was not issued by this fleet's CA.",
@@ -477,6 +877,67 @@ export const catalogue = {
     "Nothing of it was stored; look at the device and its clone, if there is one.",
   ),
 
+  "tpm.unavailable": entry(
+    503,
+    "The TPM cannot be opened, or the connection to it broke.",
+    "Check that it is switched on in the firmware, that /dev/tpmrm0 is there and that the agent is in its group (tss).",
+    true,
+  ),
+  "tpm.timeout": entry(
+    504,
+    "The TPM did not answer in time.",
+    "It is asked again later; where that repeats, restart the box.",
+    true,
+  ),
+  "tpm.busy": entry(503, "The TPM has too much to do.", "It is asked again later.", true),
+  "tpm.full": entry(
+    507,
+    "The TPM has no room for another key, session or counter.",
+    "End other programs that use it, or free room with tpm2_flushcontext, tpm2_evictcontrol and tpm2_nvundefine.",
+    true,
+  ),
+  "tpm.locked-out": entry(
+    503,
+    "The TPM is locked out: too many wrong passwords were tried on it.",
+    "Wait (it forgets one try after the other), or reset the lockout with tpm2_dictionarylockout --clear-lockout.",
+    true,
+  ),
+  "tpm.authorization-failed": entry(
+    403,
+    "The TPM wants a password that the agent does not have.",
+    "Muster takes the hierarchies of owner and endorsement without a password; clear theirs, or make the keys persistent.",
+  ),
+  "tpm.unsupported": entry(
+    501,
+    "The TPM cannot do this.",
+    "Update its firmware; where that does not help, run the agent with --tpm off.",
+  ),
+  "tpm.failed": entry(
+    500,
+    "The TPM refused a command.",
+    "The sentence has its own code and words; update the firmware or report it.",
+  ),
+  "tpm.credential-refused": entry(
+    403,
+    "The TPM does not open this credential: it was made for another TPM or another attestation key.",
+    "Enroll again; if it repeats, the endorsement key that was sent is not the one of this box.",
+  ),
+  "tpm.policy-failed": entry(
+    403,
+    "The TPM does not open what was sealed: its PCRs are not what they were then.",
+    "The box started other firmware or another system; start the one of then, or enroll again.",
+  ),
+  "tpm.seal-foreign": entry(
+    403,
+    "What was sealed belongs to another TPM, or this one was cleared since.",
+    "Put the disk back into its own box, or enroll again.",
+  ),
+  "tpm.seal-broken": entry(
+    422,
+    "What was sealed is damaged.",
+    "Nothing was opened; restore the file, or enroll again.",
+  ),
+
   "runner.crashed": entry(
     503,
     "The runner process ended by itself.",
@@ -735,6 +1196,71 @@ export const catalogue = {
     502,
     "The receiver refused the notification for good.",
     "Read what it answered, mend the receiver, then run `muster alert receiver test`.",
+  ),
+
+  "access.denied": entry(
+    403,
+    "This operator may not do this.",
+    "Ask an admin for the role; docs/people.md says what each role may do.",
+  ),
+  "access.csrf": entry(
+    403,
+    "The change did not come from the page itself.",
+    "Reload the page and try again; scripts use a token instead of the cookie.",
+  ),
+  "access.sign-in-off": entry(
+    404,
+    "This control plane knows no identity provider.",
+    "Sign in with an operator token, or set oidcFile; docs/people.md says how.",
+  ),
+  "access.sign-in-failed": entry(
+    403,
+    "The sign-in at the identity provider did not come to an end.",
+    "Begin it anew; where it fails again, the log of the control plane says why.",
+  ),
+  "access.unmapped": entry(
+    403,
+    "The identity provider knows this person, and no rule here gives him a role.",
+    "Have an admin add a rule for one of the claims to the file of oidcFile.",
+  ),
+  "access.provider-unreachable": entry(
+    502,
+    "The identity provider cannot be reached or does not answer as one.",
+    "Check issuer, network and its certificate; operator tokens go on working.",
+    true,
+  ),
+
+  "operator.last-admin": entry(
+    409,
+    "Nobody could administer this control plane any more.",
+    "Create another operator with `admin at *` and a token without an end first.",
+  ),
+
+  "secret.withheld": entry(
+    403,
+    "The device gets no secrets: it is withheld or in quarantine.",
+    "`muster device show` says why; it gets them once it passes again.",
+    true,
+  ),
+  "secret.no-sealing-key": entry(
+    409,
+    "The device has registered no key that secrets could be sealed to.",
+    "Enroll it again with an agent of this version.",
+  ),
+  "secret.invalid": entry(
+    400,
+    "The secret cannot be kept as it was given.",
+    "Names are a-z, 0-9 and dashes; a value has 1 byte to 64 KiB.",
+  ),
+  "secret.key-missing": entry(
+    500,
+    "The master key that secrets were stored under is not there.",
+    "Put the file back beside the database, or set the secrets anew.",
+  ),
+  "secret.unreadable": entry(
+    500,
+    "A sealed secret does not open.",
+    "It was damaged or is for another device: set it anew.",
   ),
 } as const satisfies Record<string, CatalogueEntry>;
 

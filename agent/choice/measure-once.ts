@@ -1,6 +1,8 @@
 import { asMusterError } from "@muster/shared/errors";
 import type { Database } from "better-sqlite3";
 import type { ModelDeployment } from "../inference/deployment.ts";
+import type { OpenKeys } from "../keys/model-keys.ts";
+import { keysOfDeployments } from "../keys/sealed-keys.ts";
 import { DEFAULT_MEASURE_LIMITS, type MeasureLimits, measureInChild } from "./measure.ts";
 import type { Measurement } from "./measurement.ts";
 import { Measurements } from "./measurements.ts";
@@ -16,6 +18,7 @@ export function measureOnce(
   database: Database,
   now: () => number,
   limits: Partial<MeasureLimits> = {},
+  openKeys: OpenKeys = async () => new Map(),
 ): Measure {
   const known = new Measurements(database);
   const all = { ...DEFAULT_MEASURE_LIMITS, ...limits };
@@ -29,7 +32,10 @@ export function measureOnce(
     }
     const before = known.find(key, now());
     if (before) return before;
-    const measurement = await measureInChild(deployment, all, signal);
+    // Not being given a key says nothing about the model: it ends the attempt, as for a release that is not measured.
+    const opened = await openKeys(keysOfDeployments([deployment]));
+    const keys = [...opened].map(([id, secret]) => ({ id, secret }));
+    const measurement = await measureInChild(deployment, all, signal, keys);
     if (isOfThisModel(measurement)) known.keep(key, measurement, now());
     return measurement;
   };

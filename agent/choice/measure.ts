@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MusterError } from "@muster/shared/errors";
 import type { ModelDeployment } from "../inference/deployment.ts";
+import type { HandedKey } from "../runner/key-ring.ts";
 import type { FromMeasurer, Measurement, MeasureRequest, Step } from "./measurement.ts";
 
 const EXECUTABLE = fileURLToPath(import.meta.resolve("@muster/agent/choice/measurer"));
@@ -23,6 +24,7 @@ export const DEFAULT_MEASURE_LIMITS: MeasureLimits = { measureSeconds: 120, benc
 
 /**
  * Measures a variant on its provider in a process that is thrown away.
+ * @param keys that of the model, where it is sealed; wiped in the end
  * @returns also for a child that crashed (`runner.crashed`), ran out of memory or hung (`runner.hung`)
  * @throws MusterError `request.conflict` when the signal fired
  */
@@ -30,6 +32,7 @@ export async function measureInChild(
   deployment: ModelDeployment,
   limits: MeasureLimits,
   signal: AbortSignal,
+  keys: readonly HandedKey[] = [],
 ): Promise<Measurement> {
   if (signal.aborted) throw stopped();
   // What the child leaves behind when it is killed goes with this folder.
@@ -45,7 +48,7 @@ export async function measureInChild(
   try {
     const measurement = await outcomeOf(
       child,
-      { deployment, benchMs: limits.benchMs },
+      { deployment, benchMs: limits.benchMs, keys },
       limits.measureSeconds,
     );
     if (signal.aborted) throw stopped();
@@ -53,6 +56,7 @@ export async function measureInChild(
   } finally {
     signal.removeEventListener("abort", end);
     end();
+    for (const { secret } of keys) secret.fill(0);
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -4,6 +4,7 @@ import { asMusterError } from "@muster/shared/errors";
 import type { Measured } from "@muster/shared/protocol/choice";
 import { measurePlacement } from "../runner/backend/placement.ts";
 import { type Agreement, goldenAgreement, goldenMismatch, goldenPasses } from "../runner/golden.ts";
+import { holdKeys } from "../runner/key-ring.ts";
 import { loadModel } from "../runner/model.ts";
 import { benchmark } from "./bench.ts";
 import type { FromMeasurer, MeasureRequest, Step } from "./measurement.ts";
@@ -34,7 +35,8 @@ function standBack(): void {
   }
 }
 
-async function measure({ deployment, benchMs }: MeasureRequest): Promise<Measured> {
+async function measure({ deployment, benchMs, keys }: MeasureRequest): Promise<Measured> {
+  holdKeys(keys);
   const rssBefore = process.memoryUsage.rss();
   enter("load");
   const start = performance.now();

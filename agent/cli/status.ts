@@ -1,4 +1,5 @@
 import type { ReportedState } from "@muster/shared/protocol/state";
+import type { AttestationStatus } from "../attestation/attestation.ts";
 import { socketOf } from "../box.ts";
 import type { Settings } from "../config/settings.ts";
 import type { FeederStatus } from "../feeder/feeder.ts";
@@ -22,6 +23,7 @@ interface Status {
   inference?: InferenceStatus;
   feeder?: FeederStatus | null;
   power?: PowerStatus;
+  attestation?: AttestationStatus;
 }
 
 /** Shows how the running agent is. @returns the exit code @throws MusterError `request.unreachable` */
@@ -43,7 +45,7 @@ const release = (ref: ReportedState["running"]): string => (ref ? `${ref.name} $
 
 /** The status for people, a fact a line. */
 function describe(status: Status): string {
-  const { version, device, enrolled, link, outbox, reported, inference, feeder, power } = status;
+  const { version, device, enrolled, link, outbox, reported, inference, feeder, power, attestation } = status;
   const lines: [string, string][] = [["agent", version]];
   if (device) lines.push(["device", device]);
   if (status.boxFileFault) lines.push(["box.json", `cannot be used: ${status.boxFileFault}`]);
@@ -74,6 +76,7 @@ function describe(status: Status): string {
   if (inference?.endpoint.socket) lines.push(["socket", inference.endpoint.socket]);
   for (const group of inference?.groups ?? []) lines.push(["runner", groupText(group)]);
   if (power) lines.push(["power", powerText(power)]);
+  if (attestation) lines.push(...attestationLines(attestation));
   if (feeder) lines.push(...feederLines(feeder));
   return lines.map(([name, value]) => `${name.padEnd(12)}${value}\n`).join("");
 }
@@ -88,6 +91,29 @@ function groupText({ id, state, reason, pid, rssBytes, crashes, step, socket }: 
     ...(socket === null ? [] : [socket]),
   ];
   return facts.join(", ");
+}
+
+/** What evidence is made of, and where its chain stands. */
+function attestationLines({
+  agent,
+  tpm,
+  ownPcr,
+  rolledBack,
+  chain,
+  last,
+}: AttestationStatus): [string, string][] {
+  const chip = tpm.state === "failed" ? `failed (${tpm.code}: ${tpm.message})` : tpm.state;
+  const pcr =
+    ownPcr === null ? "" : `, PCR ${ownPcr.pcr}${ownPcr.foreign ? " changed by somebody else" : ""}`;
+  const lines: [string, string][] = [["code", agent ?? "not measured yet"]];
+  lines.push(["tpm", `${chip}${tpm.state === "none" ? "" : pcr}`]);
+  if (rolledBack) lines.push(["disk", "was put back to an earlier state"]);
+  const answered = last?.answered === "challenge" ? "answered a challenge" : "made by itself";
+  lines.push([
+    "evidence",
+    chain ? `link ${chain.index}${last ? `, ${answered} at ${time(last.at)}` : ""}` : "none yet",
+  ]);
+  return lines;
 }
 
 /** Levels with the numbers that make them, and what waits by policy. */

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import type { AttestationSettings } from "../attestation/ports.ts";
 import type { MeasureLimits } from "../choice/measure.ts";
 import type { UploaderSettings } from "../examples/uploader.ts";
 import type { InferenceSettings } from "../inference/settings.ts";
@@ -88,6 +89,19 @@ export const updateSettings = (settings: Settings): Partial<UpdateSettings> => (
 const sessionTuning = (settings: Settings): SessionTuning => ({
   threads: settings.inferenceThreads,
   spinning: settings.inferenceSpinning === "on",
+});
+
+/** A chip may take seconds for each of the commands that a piece of evidence needs. */
+const TPM_PATIENCE_MS = 60_000;
+const SETTLE_MS = { start: 60_000, answer: 10_000 };
+
+export const attestationSettings = (settings: Settings): AttestationSettings => ({
+  measurementPcr: settings.measurementPcr === "off" ? null : Number(settings.measurementPcr),
+  evidenceMs: ms(settings.evidenceMinutes * 60),
+  settleMs: SETTLE_MS,
+  tpmMs: TPM_PATIENCE_MS,
+  bootLog: settings.bootLog,
+  imaList: settings.imaList,
 });
 
 export const powerSettings = (settings: Settings) => ({

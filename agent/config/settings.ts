@@ -1,3 +1,4 @@
+import { TPM_SETTING } from "../tpm/address.ts";
 import { integer, number, oneOf, pairs, type Setting, text, url } from "./setting.ts";
 
 /** Every setting of the agent with its default: the one place where limits are decided. */
@@ -75,6 +76,32 @@ export const SETTINGS = {
   exampleLookSeconds: number(30, 0.05, 86_400, "time between looks for hard examples to send"),
   exampleKibPerSecond: number(64, 0.1, 1_000_000, "share of the line that hard examples take"),
   outboxLimitMib: number(64, 0.01, 65_536, "most that the outbox keeps"),
+
+  tpm: text(
+    "auto",
+    TPM_SETTING,
+    "auto, off, device:PATH, swtpm:HOST:PORT or swtpm:unix:PATH",
+    "TPM 2.0 of the box",
+  ),
+  measurementPcr: text(
+    "23",
+    /^(off|1[1-6]|23)$/,
+    "off, 23 or a number from 11 to 16",
+    "PCR into which the agent measures itself and its releases",
+  ),
+  evidenceMinutes: number(60, 0.001, 10_080, "longest time without evidence while nobody asks for it"),
+  bootLog: text(
+    "/sys/kernel/security/tpm0/binary_bios_measurements",
+    /^\/.*$/,
+    "an absolute path",
+    "where the kernel shows the UEFI event log (Linux)",
+  ),
+  imaList: text(
+    "/sys/kernel/security/ima/ascii_runtime_measurements",
+    /^\/.*$/,
+    "an absolute path",
+    "where the kernel shows what IMA measured (Linux)",
+  ),
 
   powerSampleSeconds: number(5, 0.05, 300, "time between two looks at temperature and power"),
   sysfs: text("/sys", /^\/.*$/, "an absolute path", "where the kernel shows its sensors (Linux)"),

@@ -1,10 +1,17 @@
 import { MusterError } from "@muster/shared/errors";
-import { DEVICE_API, type EnrollRequest, EnrollResponse } from "@muster/shared/protocol/device-api";
+import {
+  type ActivationChallenge,
+  DEVICE_API,
+  EnrollAnswer,
+  type EnrollRequest,
+  EnrollResponse,
+} from "@muster/shared/protocol/device-api";
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
 import { parseJson } from "@muster/shared/protocol/validate";
 import { parseJoinToken, rootPinOf } from "@muster/shared/trust/join-token";
 import { DeviceHttp } from "../link/device-http.ts";
 import { postJson } from "../link/response.ts";
+import { answerChallenge, type EnrollingTpm, tpmIdentityOf } from "./activate.ts";
 import { checkCertificate } from "./certificate.ts";
 import { buildCsr } from "./csr.ts";
 import type { Enrollment } from "./enrollment-file.ts";
@@ -31,11 +38,15 @@ export interface Enrolled {
 }
 
 /**
- * Asks the server for a certificate. Nothing is kept: until the caller writes the result, the device is not
+ * Asks the server for a certificate; a device with a TPM proves that its keys belong to it. Nothing is kept: until the caller writes the result, the device is not
  * enrolled, and asking again with the same keys is harmless.
- * @throws MusterError of the families `token.`, `enrollment.`, `certificate.`, `request.`
+ * @throws MusterError of the families `token.`, `enrollment.`, `certificate.`, `request.`, `tpm.`
  */
-export async function requestEnrollment(keys: DeviceKeys, order: EnrollOrder): Promise<Enrolled> {
+export async function requestEnrollment(
+  keys: DeviceKeys,
+  tpm: EnrollingTpm | undefined,
+  order: EnrollOrder,
+): Promise<Enrolled> {
   const token = parseJoinToken(order.token);
   const ca = await fetchPinnedCa(order.server, token.caPin, order.timeoutMs);
   const http = new DeviceHttp({
@@ -43,20 +54,24 @@ export async function requestEnrollment(keys: DeviceKeys, order: EnrollOrder): P
     tls: () => ({ ca }),
     timeoutMs: order.timeoutMs,
   });
+  const activate = async (challenge: ActivationChallenge): Promise<EnrollResponse> => {
+    if (!tpm) throw new MusterError("wire.malformed", "The server asks for a TPM that was not named.");
+    const way = { server: order.server, ca, token: token.id, timeoutMs: order.timeoutMs };
+    return parseJson(EnrollResponse, await answerChallenge(keys, tpm, challenge, way), "wire.malformed");
+  };
   try {
     const request: EnrollRequest = {
       token: `${token.id}.${token.secret}`,
       csr: await buildCsr(keys.device, keys.tlsKey),
       signingKey: keys.signing.publicKey,
+      sealingKey: keys.sealing.publicKey,
+      ...(tpm && { tpm: await tpmIdentityOf(tpm) }),
       ...(order.name !== null && { name: order.name }),
       ...(Object.keys(order.labels).length > 0 && { labels: order.labels }),
       hardware: order.hardware,
     };
-    const answer = parseJson(
-      EnrollResponse,
-      await postJson(http, DEVICE_API.enroll, request),
-      "wire.malformed",
-    );
+    const first = parseJson(EnrollAnswer, await postJson(http, DEVICE_API.enroll, request), "wire.malformed");
+    const answer = "challenge" in first ? await activate(first) : first;
     checkCertificate(answer.certificate, ca, keys.device, keys.tlsKey);
     if (token.rootPin !== null) checkRoot(answer.tufRoot, token.rootPin);
     const enrollment: Enrollment = {
@@ -65,6 +80,7 @@ export async function requestEnrollment(keys: DeviceKeys, order: EnrollOrder): P
       mqttUrl: answer.mqttUrl,
       token: token.id,
       at: order.now,
+      assurance: answer.assurance,
       ca,
       certificate: answer.certificate,
     };

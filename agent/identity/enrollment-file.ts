@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { MusterError } from "@muster/shared/errors";
+import { AssuranceLevel } from "@muster/shared/protocol/device-api";
 import { DeviceId, Millis } from "@muster/shared/protocol/primitives";
 import { parseJson } from "@muster/shared/protocol/validate";
 import { type Static, Type } from "typebox";
@@ -14,6 +15,8 @@ const EnrollmentFile = Type.Object({
   /** Id of the join token, not its secret. */
   token: Type.String(),
   at: Millis,
+  /** How sure the control plane was of who enrolled. */
+  assurance: AssuranceLevel,
 });
 type EnrollmentFile = Static<typeof EnrollmentFile>;
 
@@ -50,6 +53,12 @@ export async function readEnrollment(directory: string, keys: DeviceKeys): Promi
     );
   }
   return { ...file, certificate, ca };
+}
+
+/** Id of the device that was enrolled from `directory`, whatever its keys are; undefined for none. */
+export async function enrolledDevice(directory: string): Promise<string | undefined> {
+  const text = await readIfThere(paths(directory).enrollment);
+  return text === undefined ? undefined : parseJson(EnrollmentFile, text, "settings.invalid").device;
 }
 
 /** Makes the device enrolled. `enrollment.json` comes last: without it the device is not. */

@@ -4,31 +4,68 @@ import { parseJson } from "@muster/shared/protocol/validate";
 import { parseJoinToken } from "@muster/shared/trust/join-token";
 import type { DeviceHttp, TlsMaterial } from "../link/device-http.ts";
 import { postJson } from "../link/response.ts";
+import type { EnrollingTpm } from "./activate.ts";
 import { checkCertificate, parseCertificate, renewAt } from "./certificate.ts";
 import { buildCsr } from "./csr.ts";
 import { type EnrollOrder, requestEnrollment } from "./enroll.ts";
-import { type Enrollment, readEnrollment, writeCertificate, writeEnrollment } from "./enrollment-file.ts";
-import { type DeviceKeys, openKeys } from "./keys.ts";
+import {
+  type Enrollment,
+  enrolledDevice,
+  readEnrollment,
+  writeCertificate,
+  writeEnrollment,
+} from "./enrollment-file.ts";
+import { isSealed, type Sealer } from "./key-vault.ts";
+import { type DeviceKeys, openKeys, passingKeys } from "./keys.ts";
 
 /** Keeps the TUF root that enrollment vouches for; called before the device counts as enrolled. */
 export type PinRoot = (tufRoot: string) => Promise<void> | void;
 
+/** What an identity needs of a TPM. */
+export type IdentityTpm = EnrollingTpm & Sealer;
+
 /** Who this device is: its keys and, once enrolled, its certificate and fleet. */
 export class Identity {
   readonly keys: DeviceKeys;
+  /** Why its real keys are closed: then those here are good for nothing outside this process. */
+  readonly lockedBy: MusterError | undefined;
   readonly #directory: string;
+  readonly #tpm: EnrollingTpm | undefined;
   #enrollment: Enrollment | undefined;
 
-  private constructor(directory: string, keys: DeviceKeys, enrollment: Enrollment | undefined) {
+  private constructor(
+    directory: string,
+    tpm: EnrollingTpm | undefined,
+    keys: DeviceKeys,
+    enrollment: Enrollment | undefined,
+    lockedBy?: MusterError,
+  ) {
+    this.lockedBy = lockedBy;
     this.#directory = directory;
+    this.#tpm = tpm;
     this.keys = keys;
     this.#enrollment = enrollment;
   }
 
-  /** Opens `directory` (`<data>/identity`) and makes the keys on first use. @throws MusterError `settings.invalid` */
-  static async open(directory: string): Promise<Identity> {
-    const keys = await openKeys(directory);
-    return new Identity(directory, keys, await readEnrollment(directory, keys));
+  /**
+   * Opens `directory` (`<data>/identity`) and makes the keys on first use.
+   * @throws MusterError `settings.invalid`, `enrollment.keys-sealed`
+   */
+  static async open(directory: string, tpm?: IdentityTpm): Promise<Identity> {
+    const keys = await openKeys(directory, tpm);
+    return new Identity(directory, tpm, keys, await readEnrollment(directory, keys));
+  }
+
+  /**
+   * Who the device was before its keys could not be opened: good for what runs without the control plane.
+   * @param why the keys stay closed
+   * @returns undefined where no sealed keys are, or the device never was enrolled
+   */
+  static async locked(directory: string, why: MusterError): Promise<Identity | undefined> {
+    const device = (await isSealed(directory)) ? await enrolledDevice(directory) : undefined;
+    return device === undefined
+      ? undefined
+      : new Identity(directory, undefined, passingKeys(device), undefined, why);
   }
 
   get enrollment(): Enrollment | undefined {
@@ -42,6 +79,7 @@ export class Identity {
 
   /** @throws MusterError `enrollment.missing` */
   tls(): TlsMaterial {
+    if (this.lockedBy) throw this.lockedBy;
     if (!this.#enrollment) throw new MusterError("enrollment.missing");
     return { ca: this.#enrollment.ca, cert: this.#enrollment.certificate, key: this.keys.tlsKey };
   }
@@ -53,6 +91,7 @@ export class Identity {
    * @throws MusterError `request.conflict` when it is enrolled by another token, or as `requestEnrollment`
    */
   async enroll(order: EnrollOrder, pinRoot: PinRoot): Promise<boolean> {
+    if (this.lockedBy) throw this.lockedBy;
     const known = this.#enrollment;
     const expired =
       known !== undefined && Date.parse(parseCertificate(known.certificate).validTo) <= order.now;
@@ -63,7 +102,7 @@ export class Identity {
         `This device is enrolled as ${known.device} at ${known.server} by another token. To enroll it as a new device, stop the agent and move ${this.#directory} away.`,
       );
     }
-    const { enrollment, tufRoot } = await requestEnrollment(this.keys, order);
+    const { enrollment, tufRoot } = await requestEnrollment(this.keys, this.#tpm, order);
     if (known && known.ca !== enrollment.ca)
       throw new MusterError(
         "enrollment.pin-mismatch",

@@ -1,21 +1,28 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, randomBytes } from "node:crypto";
-import { join } from "node:path";
 import { promisify } from "node:util";
 import { MusterError } from "@muster/shared/errors";
 import { deviceIdOf } from "@muster/shared/trust/digest";
 import { type SigningKey, signingKeyFrom } from "@muster/shared/trust/ed25519";
-import { privateDirectory, readIfThere, requirePrivate, writeAtomically } from "../storage/files.ts";
+import nacl from "tweetnacl";
+import { privateDirectory } from "../storage/files.ts";
+import { KeyVault, type Sealer } from "./key-vault.ts";
 
 const RSA_BITS = 2048;
-const SECRET = 0o600;
 
-/** The two keys that are the device: one for TLS, one for what it signs. */
+/** X25519 key pair (RFC 7748) for boxes of NaCl, hex. */
+export interface SealingKey {
+  readonly publicKey: string;
+  readonly secretKey: string;
+}
+
+/** The keys that are the device: for TLS, for what it signs, and for what is sealed to it. */
 export interface DeviceKeys {
   /** Derived from the TLS key: a new key is a new device. */
   device: string;
   /** RSA private key, PEM (PKCS#8). */
   tlsKey: string;
   signing: SigningKey;
+  sealing: SealingKey;
 }
 
 /** What X.509 carries of the TLS key, DER. */
@@ -23,36 +30,45 @@ const publicDer = (key: KeyObject): Buffer =>
   createPublicKey(key as never).export({ type: "spki", format: "der" });
 
 /**
- * The keys in `directory`, made on first use. Key files that others can read are closed to them.
- * @throws MusterError `settings.invalid` for a key file that is not a key, `storage.full`
+ * The keys in `directory`, made on first use and sealed by the TPM where there is one. Key files that others can read
+ * are closed to them.
+ * @throws MusterError `settings.invalid` for a key file that is not a key, `enrollment.keys-sealed`, `storage.full`
  */
-export async function openKeys(directory: string): Promise<DeviceKeys> {
+export async function openKeys(directory: string, tpm?: Sealer): Promise<DeviceKeys> {
   await privateDirectory(directory);
-  const tlsKey = await readOrMake(join(directory, "device.key"), newTlsKey);
-  const seed = await readOrMake(join(directory, "signing.key"), () =>
-    Promise.resolve(`${randomBytes(32).toString("hex")}\n`),
-  );
+  const vault = new KeyVault(directory, tpm);
+  const tlsKey = await vault.open("device.key", newTlsKey);
+  const signing = await vault.open("signing.key", newSeed);
+  const sealing = await vault.open("sealing.key", newSeed);
   return {
     device: deviceIdOf(publicDer(parseKey(tlsKey, directory))),
     tlsKey,
-    signing: signingKeyFrom(parseSeed(seed, directory)),
+    signing: signingKeyFrom(parseSeed("signing.key", signing, directory)),
+    sealing: sealingKeyFrom(parseSeed("sealing.key", sealing, directory)),
   };
 }
 
-async function readOrMake(file: string, make: () => Promise<string>): Promise<string> {
-  const known = await readIfThere(file);
-  if (known !== undefined) {
-    await requirePrivate(file, SECRET);
-    return known;
-  }
-  const made = await make();
-  await writeAtomically(file, made, SECRET);
-  return made;
-}
+/** Keys for a device whose own are closed: nobody outside this process knows or believes them. */
+export const passingKeys = (device: string): DeviceKeys => ({
+  device,
+  tlsKey: "",
+  signing: signingKeyFrom(randomBytes(32)),
+  sealing: sealingKeyFrom(randomBytes(32)),
+});
+
+const newSeed = async (): Promise<string> => `${randomBytes(32).toString("hex")}\n`;
 
 async function newTlsKey(): Promise<string> {
   const { privateKey } = await promisify(generateKeyPair)("rsa", { modulusLength: RSA_BITS });
   return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+}
+
+function sealingKeyFrom(secret: Uint8Array): SealingKey {
+  const { publicKey } = nacl.box.keyPair.fromSecretKey(new Uint8Array(secret));
+  return {
+    publicKey: Buffer.from(publicKey).toString("hex"),
+    secretKey: Buffer.from(secret).toString("hex"),
+  };
 }
 
 function parseKey(pem: string, directory: string): KeyObject {
@@ -63,8 +79,8 @@ function parseKey(pem: string, directory: string): KeyObject {
   }
 }
 
-function parseSeed(text: string, directory: string): Buffer {
-  if (!/^[0-9a-f]{64}\s*$/.test(text)) throw unusable("signing.key", directory);
+function parseSeed(name: string, text: string, directory: string): Buffer {
+  if (!/^[0-9a-f]{64}\s*$/.test(text)) throw unusable(name, directory);
   return Buffer.from(text.trim(), "hex");
 }
 

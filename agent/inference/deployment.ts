@@ -1,4 +1,5 @@
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
+import type { Sealed } from "@muster/shared/protocol/release";
 import type { Serving } from "@muster/shared/protocol/serving/serving";
 import type { ExternalRuntime } from "../external/runtime.ts";
 
@@ -10,6 +11,8 @@ export interface ModelDeployment {
   readonly variant: string;
   /** Digest of the model file, as signed. */
   readonly digest: string;
+  /** What opens out of the model file, where that is encrypted. */
+  readonly sealed?: Sealed;
   /** Execution provider; there is no fallback to another one. */
   readonly provider: string;
   /** The variant would rather run on another provider, which this device lacks. */

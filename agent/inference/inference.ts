@@ -1,6 +1,7 @@
 import { MusterError } from "@muster/shared/errors";
 import type { InferenceCounters } from "@muster/shared/protocol/messages";
 import type { RunningComponent } from "@muster/shared/protocol/state";
+import type { OpenKeys } from "../keys/model-keys.ts";
 import { type Conditions, FAIR } from "../power/conditions.ts";
 import type { SessionTuning } from "../runner/control.ts";
 import type { Deployment } from "./deployment.ts";
@@ -13,6 +14,11 @@ import { ServedRelease } from "./served-release.ts";
 import { DEFAULT_INFERENCE_SETTINGS, type InferenceSettings } from "./settings.ts";
 import { type ShadowOrder, type ShadowRun, type ShadowSides, startShadow } from "./shadow.ts";
 import { statusOf } from "./status.ts";
+
+const noKeys: OpenKeys = async (keys) => {
+  if (keys.length > 0) throw new MusterError("key.unavailable");
+  return new Map();
+};
 
 const digestOf = (release: ServedRelease): string => release.deployment.release.digest;
 
@@ -57,6 +63,7 @@ export class Inference {
       endpoint: new Endpoint(this.#settings),
       edges: TALLY_EDGES,
       session: () => this.#session,
+      openKeys: ports.openKeys ?? noKeys,
       onReport: ({ release }, runner, report) => this.#intake.take(release.digest, runner, report),
       onFresh: (_group, { runner }) => runner.send({ kind: "conditions", conditions: this.#conditions }),
       onChange: () => {

@@ -1,6 +1,8 @@
 import { MusterError } from "@muster/shared/errors";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { RunningComponent } from "@muster/shared/protocol/state";
+import type { OpenKeys } from "../keys/model-keys.ts";
+import { keysOfDeployments } from "../keys/sealed-keys.ts";
 import type { RunnerLimits, SessionTuning } from "../runner/control.ts";
 import type { ModelDeployment } from "./deployment.ts";
 import type { TallyEdges } from "./latency.ts";
@@ -27,6 +29,7 @@ export interface LaunchContext {
   readonly edges: TallyEdges;
   /** How the sessions of the next runner use the processor. */
   readonly session: () => SessionTuning;
+  readonly openKeys: OpenKeys;
 }
 
 /** What one runner is to load. */
@@ -43,7 +46,7 @@ let launches = 0;
  * Starts a runner, lets it load its models and reproduce their golden outputs.
  * @param signal ends the attempt and the runner
  * @throws MusterError `model.load-failed`, `model.golden-mismatch`, `artifact.corrupted`, `runner.crashed`,
- *   `runner.hung`, or `request.conflict` when the signal fired
+ *   `runner.hung`, of the key family for sealed models, or `request.conflict` when the signal fired
  */
 export async function launch(
   context: LaunchContext,
@@ -60,6 +63,8 @@ export async function launch(
     if (signal.aborted) abort();
     await runner.started(settings.startSeconds);
     const session = context.session();
+    const opened = await context.openKeys(keysOfDeployments(models));
+    const keys = [...opened].map(([id, secret]) => ({ id, secret }));
     const load = {
       kind: "load",
       deployment: { release, models: models.map(({ ladder: _, ...model }) => model) },
@@ -67,8 +72,12 @@ export async function launch(
       agentVersion: version,
       runner: name,
       session,
+      keys,
     } as const;
-    const { components, loadMs } = await runner.ask(load, "loaded", settings.loadSeconds);
+    const loading = runner.ask(load, "loaded", settings.loadSeconds).finally(() => {
+      for (const { secret } of keys) secret.fill(0);
+    });
+    const { components, loadMs } = await loading;
     const golden = await runner.ask({ kind: "golden" }, "golden-passed", settings.goldenSeconds);
     log.info(
       {

@@ -1,6 +1,7 @@
 import type { EventBody, ResultBody } from "@muster/shared/protocol/messages";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { DegradedStep, ReportedState, RunningComponent } from "@muster/shared/protocol/state";
+import type { OpenKeys } from "../keys/model-keys.ts";
 import type { RunnerReport } from "../runner/reports.ts";
 import type { InferenceSettings } from "./settings.ts";
 
@@ -27,6 +28,8 @@ export interface InferencePorts {
   readonly onEvent: (event: EventBody) => void;
   /** What runners tell beside results and events. Must not throw. */
   readonly onReport?: (report: RunnerReport) => void;
+  /** Opens the keys of sealed models; without it none can be loaded. */
+  readonly openKeys?: OpenKeys;
   /** Energy of a millisecond of processor time, millijoules; null where the box cannot tell. */
   readonly energyRate?: () => number | null;
   /** `status()` has changed. */

@@ -1,4 +1,5 @@
 import { asMusterError, MusterError } from "@muster/shared/errors";
+import { Challenge, EvidenceMessage } from "@muster/shared/protocol/evidence";
 import { Ack, Birth, Heartbeat, StateMessage } from "@muster/shared/protocol/messages";
 import { PROTOCOL_VERSION } from "@muster/shared/protocol/primitives";
 import { type DownChannel, downTopic, type UpChannel, upTopic } from "@muster/shared/protocol/topics";
@@ -109,8 +110,26 @@ export class Conversation {
     if (topic === downTopic(device, "ack")) this.#acknowledge(decodeMessage(Ack, payload));
     else if (topic === downTopic(device, "desired")) this.#hearDocument("desired", payload);
     else if (topic === downTopic(device, "policy")) this.#hearDocument("policy", payload);
+    else if (topic === downTopic(device, "command")) {
+      // Empty where the broker tells that there is none any more.
+      if (payload.byteLength > 0) this.#ports.command(payload);
+    } else if (topic === downTopic(device, "challenge"))
+      this.#hearChallenge(decodeMessage(Challenge, payload));
     else
       throw new MusterError("wire.unsupported", `This agent serves no messages on ${topic.slice(0, 200)}.`);
+  }
+
+  #hearChallenge(challenge: Challenge): void {
+    if (challenge.session !== this.#session) throw new MusterError("attestation.nonce-foreign");
+    void this.#answer(challenge);
+  }
+
+  /** An answer that comes after the end of the session waits for the next challenge. */
+  async #answer(challenge: Challenge): Promise<void> {
+    for (const evidence of await this.#ports.attest(challenge)) {
+      if (this.#over) return;
+      this.#up("evidence", encodeMessage(EvidenceMessage, { v: PROTOCOL_VERSION, evidence }), 1);
+    }
   }
 
   #hearDocument(channel: DocumentChannel, payload: Buffer): void {

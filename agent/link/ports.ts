@@ -1,3 +1,4 @@
+import type { Challenge, Evidence } from "@muster/shared/protocol/evidence";
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
 import type { Heartbeat } from "@muster/shared/protocol/messages";
 import type { ReportedState } from "@muster/shared/protocol/state";
@@ -33,6 +34,10 @@ export interface LinkPorts {
   offer: (directive: Uint8Array | string, source: "mqtt" | "https") => Promise<string>;
   /** Takes a power policy as `offer` takes a directive. */
   offerPolicy: (policy: Uint8Array | string) => Promise<string>;
+  /** Answers a challenge: links of the evidence chain to be sent, oldest first; none where it could not be answered. */
+  attest: (challenge: Challenge) => Promise<readonly Evidence[]>;
+  /** Takes a command as it came; a bad one is refused and told by the taker. */
+  command: (payload: Uint8Array) => void;
   /** Called once per heartbeat that is sent: counters are since the last call. */
   vitals: () => Vitals;
   log: LinkLog;

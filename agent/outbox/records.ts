@@ -1,5 +1,6 @@
 import { MusterError } from "@muster/shared/errors";
 import { DriftBody } from "@muster/shared/protocol/drift-window";
+import { Evidence } from "@muster/shared/protocol/evidence";
 import {
   EventBody,
   type GapBody,
@@ -23,10 +24,18 @@ const MAX_BODY_BYTES = 32 * 1024;
 const MAX_MESSAGE = 1000;
 
 /** A record is evicted for records of its own rank or higher; rank 2 is never evicted. */
-const RANK: Record<RecordKind, number> = { result: 0, drift: 1, event: 1, update: 2, gap: 2, shadow: 2 };
+const RANK: Record<RecordKind, number> = {
+  result: 0,
+  drift: 1,
+  evidence: 1,
+  event: 1,
+  update: 2,
+  gap: 2,
+  shadow: 2,
+};
 export const rankOf = (kind: RecordKind): number => RANK[kind];
 /** Kinds that may be evicted, first to go first. */
-export const EVICTABLE = ["result", "drift", "event"] as const;
+export const EVICTABLE = ["result", "drift", "evidence", "event"] as const;
 
 const clip = <T extends { message: string }>(failure: T): T =>
   failure.message?.length > MAX_MESSAGE
@@ -36,7 +45,7 @@ const clip = <T extends { message: string }>(failure: T): T =>
 /** Messages come from other people's exceptions: one that is too long would have the whole batch refused. */
 function withClippedMessage(record: NewRecord): NewRecord {
   if (record.kind === "event") return { ...record, body: clip(record.body) };
-  if (record.kind === "drift" || record.kind === "shadow") return record;
+  if (record.kind === "drift" || record.kind === "shadow" || record.kind === "evidence") return record;
   if (record.body.failure === undefined) return record;
   const failure = clip(record.body.failure);
   return record.kind === "update"
@@ -50,6 +59,7 @@ const SCHEMA = {
   event: EventBody,
   drift: DriftBody,
   shadow: ShadowReport,
+  evidence: Evidence,
 };
 
 export interface EncodedRecord {

@@ -7,6 +7,7 @@ import type { Tally, TallyEdges } from "../inference/latency.ts";
 import type { ResultRecord } from "../inference/ports.ts";
 import type { Conditions } from "../power/conditions.ts";
 import type { Standing } from "./forward/standing.ts";
+import type { HandedKey } from "./key-ring.ts";
 import type { RunnerReport } from "./reports.ts";
 import type { TapOrder } from "./shadow/tap.ts";
 
@@ -57,6 +58,8 @@ export type ToRunner =
       /** How siblings call this runner. */
       runner: string;
       session: SessionTuning;
+      /** Keys of the sealed models among them. */
+      keys: readonly HandedKey[];
     }
   | { kind: "golden" }
   | { kind: "listen"; address: ListenAddress }

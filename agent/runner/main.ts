@@ -3,6 +3,7 @@ import { FAIR } from "../power/conditions.ts";
 import { BatchWatch } from "./batch-watch.ts";
 import type { FromRunner, ToRunner } from "./control.ts";
 import { goldenSamples, proveGolden } from "./golden.ts";
+import { dropKeys, holdKeys } from "./key-ring.ts";
 import { type LoadedRunner, load } from "./load.ts";
 import { ShadowIntake } from "./shadow/intake.ts";
 import { ShadowTap } from "./shadow/tap.ts";
@@ -49,6 +50,7 @@ async function obey(message: ToRunner): Promise<void> {
       (limitMs) => tell({ kind: "batch", limitMs }),
       () => performance.now(),
     );
+    holdKeys(message.keys);
     loaded = await load(message, { tell, tap, watch, conditions: () => conditions, lost });
     const components = loaded.models.all.map(({ deployment }) => ({
       type: "model" as const,
@@ -72,6 +74,7 @@ async function obey(message: ToRunner): Promise<void> {
       if (unbatched !== undefined)
         console.log(`requests to ${model.deployment.name} are computed one by one: ${unbatched}`);
     }
+    dropKeys();
     tell({ kind: "golden-passed", cases, ms: performance.now() - start });
   } else if (message.kind === "listen") {
     tell({ kind: "listening", ...(await loaded.endpoint.listen(message.address)) });

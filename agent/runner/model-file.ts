@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { MusterError } from "@muster/shared/errors";
+import { isMusterError, MusterError } from "@muster/shared/errors";
 import { sha256 } from "@muster/shared/trust/digest";
 import type { ModelDeployment } from "../inference/deployment.ts";
+import { keyOf } from "./key-ring.ts";
+import { openSealedModel } from "./sealed-model.ts";
 
 export const reasonOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).slice(0, 600);
@@ -26,10 +28,16 @@ function requireDigest(deployment: ModelDeployment, digest: string): void {
 }
 
 /**
- * The bytes of the model file, read once and checked.
- * @throws MusterError `artifact.corrupted`
+ * The bytes of the model, read once and checked; a sealed one is opened with the key that came with it, and the caller
+ * wipes it.
+ * @throws MusterError `artifact.corrupted`, of the key family for a sealed one
  */
 export async function readModel(deployment: ModelDeployment): Promise<Uint8Array> {
+  const { sealed, modelPath: path, digest } = deployment;
+  if (sealed)
+    return await openSealedModel({ path, digest, sealed }, keyOf(sealed.key)).catch((cause) => {
+      throw isMusterError(cause) ? cause : unreadable(deployment, cause);
+    });
   const bytes = await readFile(deployment.modelPath).catch((cause) => {
     throw unreadable(deployment, cause);
   });

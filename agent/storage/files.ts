@@ -9,7 +9,11 @@ import { asStorageError } from "./errors.ts";
  * and the directory synced.
  * @throws MusterError `storage.full`
  */
-export async function writeAtomically(file: string, content: string, mode: number): Promise<void> {
+export async function writeAtomically(
+  file: string,
+  content: string | Uint8Array,
+  mode: number,
+): Promise<void> {
   const beside = `${file}.new`;
   try {
     await rm(beside, { force: true });

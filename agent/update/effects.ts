@@ -1,5 +1,6 @@
 import type { MusterError } from "@muster/shared/errors";
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
+import { keysOfInstalled } from "../keys/sealed-keys.ts";
 import { asStorageError } from "../storage/errors.ts";
 import type { Activation } from "./activation.ts";
 import { admit } from "./admission.ts";
@@ -40,6 +41,8 @@ export interface EffectContext extends ChoosingContext {
   clock: Clock;
   settings: UpdateSettings;
   makeRoom: () => Promise<void>;
+  /** Sees to it that there are leases of these model keys. */
+  obtainKeys: (keys: readonly string[]) => Promise<void>;
   onProgress: () => void;
 }
 
@@ -108,7 +111,10 @@ async function resolve(
 }
 
 async function fetch(context: EffectContext, attempt: Attempt, signal: AbortSignal): Promise<Outcome> {
-  await fetchRelease(installedOf(context, attempt), { ...context, signal });
+  const release = installedOf(context, attempt);
+  await fetchRelease(release, { ...context, signal });
+  // While there is a line: what follows may have to do without.
+  await context.obtainKeys(keysOfInstalled(release));
   return { event: { type: "fetched" } };
 }
 

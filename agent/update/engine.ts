@@ -1,7 +1,9 @@
 import { isMusterError } from "@muster/shared/errors";
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
-import type { ReleaseRef } from "@muster/shared/protocol/primitives";
+import type { Digest, ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { ReportedState } from "@muster/shared/protocol/state";
+import { canonicalJson } from "@muster/shared/trust/canonical-json";
+import { sha256 } from "@muster/shared/trust/digest";
 import type { Directive } from "@muster/shared/trust/directive";
 import type { TrustedKeys } from "@muster/shared/trust/signed-document";
 import type { Database } from "better-sqlite3";
@@ -9,6 +11,7 @@ import type { Measure } from "../choice/measure-once.ts";
 import { type Acceptance, acceptDirective } from "../desired/accept.ts";
 import { DesiredStore } from "../desired/store.ts";
 import type { ExternalRuntimes } from "../external/runtime.ts";
+import { keysOfInstalled } from "../keys/sealed-keys.ts";
 import { asStorageError } from "../storage/errors.ts";
 import { Activation } from "./activation.ts";
 import { adoptRunning } from "./adopt.ts";
@@ -42,6 +45,8 @@ export interface UpdatePorts {
   runtimes: ExternalRuntimes;
   /** Watches a candidate beside what is live, where a directive asks for it. */
   shadow: ShadowPort;
+  /** Sees to it that there are leases of these model keys; without it no sealed model can be fetched. */
+  obtainKeys?: (keys: readonly string[]) => Promise<void>;
   /** What the box has now. */
   facts: () => HardwareFacts;
   log: LogPort;
@@ -149,6 +154,17 @@ export class UpdateEngine {
 
   onChange(listener: () => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Digest of the newest entry of the journal, and whether what runs is what it says. */
+  journalNow(): { head: Digest; proven: boolean } {
+    const { journal, activation } = this.#context;
+    return { head: sha256(canonicalJson(journal.state)), proven: activation.proves(journal.state.active) };
+  }
+
+  /** Keys of the sealed models of every release on this box, the one under way included. */
+  neededKeys(): string[] {
+    return [...new Set(this.#context.releases.all().flatMap(keysOfInstalled))];
   }
 
   state(): ReportedState {
@@ -279,6 +295,7 @@ export class UpdateEngine {
       ...{ journal, activation, trust, releases, directories, store, inference, shadow, outbox, log },
       ...{ http, facts, freeBytes },
       ...{ clock, settings, makeRoom, onProgress, measure, runtimes },
+      obtainKeys: this.#ports.obtainKeys ?? (async () => {}),
       tell: (event) => this.#tell(event),
     };
   }

@@ -115,21 +115,21 @@ export class InstalledReleases {
       .run(release.digest, release.text, JSON.stringify(release.choices), now);
   }
 
-  /** Undefined when it was never stored. */
+  /** Undefined when it was never stored, or is not what was: a manifest proves itself by its digest. */
   find(digest: string): InstalledRelease | undefined {
     const row = this.#database
       .prepare<[string], { manifest: string; choices: string }>(
         "SELECT manifest, choices FROM update_releases WHERE digest = ?",
       )
       .get(digest);
-    return (
-      row && {
-        digest,
-        text: row.manifest,
-        manifest: parseJson(ReleaseManifest, row.manifest, "release.manifest-invalid"),
-        choices: parseJson(Choices, row.choices, "storage.broken"),
-      }
-    );
+    // Whoever can write to the database could else have anything run under the name of a signed release.
+    if (!row || sha256(row.manifest) !== digest) return undefined;
+    return {
+      digest,
+      text: row.manifest,
+      manifest: parseJson(ReleaseManifest, row.manifest, "release.manifest-invalid"),
+      choices: parseJson(Choices, row.choices, "storage.broken"),
+    };
   }
 
   /** @throws MusterError `internal.unexpected` when it was never stored */
@@ -139,12 +139,17 @@ export class InstalledReleases {
     return found;
   }
 
+  all(): InstalledRelease[] {
+    const stored = this.#database.prepare<[], string>("SELECT digest FROM update_releases").pluck().all();
+    return stored.flatMap((digest) => this.find(digest) ?? []);
+  }
+
   /** Forgets all releases but those named. @returns those that are left */
   keepOnly(digests: readonly string[]): InstalledRelease[] {
     const stored = this.#database.prepare<[], string>("SELECT digest FROM update_releases").pluck().all();
     for (const digest of stored)
       if (!digests.includes(digest))
         this.#database.prepare("DELETE FROM update_releases WHERE digest = ?").run(digest);
-    return stored.filter((digest) => digests.includes(digest)).map((digest) => this.get(digest));
+    return stored.filter((digest) => digests.includes(digest)).flatMap((digest) => this.find(digest) ?? []);
   }
 }

@@ -1,5 +1,5 @@
 import { MusterError } from "@muster/shared/errors";
-import type { Artifact, ModelComponent } from "@muster/shared/protocol/release";
+import type { Artifact, ModelComponent, Sealed } from "@muster/shared/protocol/release";
 import type { Serving } from "@muster/shared/protocol/serving/serving";
 import { choiceKey, type InstalledRelease, type ModelChoice, modelsIn, type Pick } from "./installed.ts";
 
@@ -20,6 +20,7 @@ export interface PickedModel {
   labels?: string[];
   serving?: Serving;
   minPlacement?: number;
+  sealed?: Sealed;
   files: { model: ReleaseFile; golden: ReleaseFile; reference: ReleaseFile };
 }
 
@@ -43,6 +44,7 @@ export function pickedModel(component: ModelComponent, picked: Pick): PickedMode
     ...(labels && { labels }),
     ...(serving && { serving }),
     ...(minPlacement !== undefined && { minPlacement }),
+    ...(variant.sealed && { sealed: variant.sealed }),
     files: {
       model: { path: `${folder}/model.onnx`, artifact: variant.model, kind: "model" },
       golden: { path: `${folder}/golden.json`, artifact: variant.golden, kind: "golden" },

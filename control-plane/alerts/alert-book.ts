@@ -1,4 +1,5 @@
 import type { Stores } from "../storage/database.ts";
+import { siteIsWithin } from "../storage/site-filter.ts";
 import { type Alert, alertKey } from "./alert.ts";
 import { ALERT_COLUMNS, alertOf, rowOf } from "./alert-rows.ts";
 import { type Judgement, withoutAbsence } from "./engine.ts";
@@ -20,6 +21,8 @@ export interface HistoryQuery {
   rule?: string;
   /** This site and everything below it. */
   site?: string;
+  /** Only what lies at or below one of them. */
+  sites?: readonly string[];
   severity?: string;
   /** 1 to 1000; 100. */
   limit?: number;
@@ -136,7 +139,7 @@ export class AlertBook {
 
   /** Ended alerts, the newest end first. */
   async history(query: HistoryQuery = {}): Promise<{ alerts: Alert[]; next: HistoryQuery["cursor"] | null }> {
-    const { rule, site, severity, limit = 100, cursor } = query;
+    const { rule, site, sites, severity, limit = 100, cursor } = query;
     let select = this.#stores.control
       .selectFrom("alerts")
       .selectAll()
@@ -146,11 +149,8 @@ export class AlertBook {
       .limit(limit + 1);
     if (rule !== undefined) select = select.where("rule", "=", rule);
     if (severity !== undefined) select = select.where("severity", "=", severity);
-    if (site !== undefined)
-      select = select.where(({ eb, or }) =>
-        // "0" is the character after "/": the range holds every path below the site.
-        or([eb("site", "=", site), eb.and([eb("site", ">=", `${site}/`), eb("site", "<", `${site}0`)])]),
-      );
+    for (const paths of [site === undefined ? undefined : [site], sites])
+      if (paths !== undefined) select = select.where(siteIsWithin("site", paths));
     if (cursor !== undefined)
       select = select.where(({ eb, or }) =>
         or([

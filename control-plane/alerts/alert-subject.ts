@@ -18,6 +18,7 @@ export function alertSubject({ place, rule, severity }: Alert, places: AlertPlac
     // A selector that does not name the status would else leave out the alerts of devices revoked meanwhile.
     status: "active",
     liveness: device?.liveness ?? "offline",
+    trust: device?.trust ?? { assurance: "software", verdict: "none", withheld: false },
     agentVersion: device?.agentVersion ?? null,
     arch: device?.arch ?? "",
     running: device?.running ?? null,

@@ -186,6 +186,26 @@ const RULES: Readonly<Record<string, AlertRuleInput>> = {
     remedy:
       "Devices renew by themselves at two thirds of the life: bring them online, look at their clocks, or enroll them again.",
   },
+  attestation: {
+    signal: "contraindicated",
+    above: 0,
+    severity: "critical",
+    summary: "{subject} does not pass attestation.",
+    remedy:
+      "Read `muster attestation show`: it says what is different and what that most likely means. The device gets nothing new until its evidence passes.",
+  },
+  "attestation-missing": {
+    signal: "unattested",
+    above: 0,
+    groupBy: "fleet",
+    minPercent: 20,
+    minDevices: 3,
+    forSeconds: HOUR,
+    keepFiringSeconds: 10 * MINUTE,
+    summary: "There is no verdict in force on {breaching} of {members} devices: {examples}.",
+    remedy:
+      "Look at `muster attestation status`: devices that are offline, agents that give no evidence, or a control plane that does not ask.",
+  },
   "update-failures-class": {
     signal: "updateFailed",
     above: 0,

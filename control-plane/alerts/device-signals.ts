@@ -1,5 +1,6 @@
 import { POWER_LEVELS } from "@muster/shared/protocol/messages";
 import type { ReportedState } from "@muster/shared/protocol/state";
+import type { TrustStanding } from "../attestation/verdict.ts";
 import type { Liveness } from "../fleet/liveness.ts";
 import type { DeviceHealth, Vitals } from "../health/device-health.ts";
 import type { Signals } from "./signals.ts";
@@ -12,6 +13,8 @@ export interface DeviceKnowledge {
   health: DeviceHealth;
   /** Models with a drift alarm; undefined where none was watched of late. */
   driftingModels?: number | undefined;
+  /** Undefined where no device was ever appraised. */
+  trust?: TrustStanding | undefined;
   certificateExpiresAt: number | null;
   /** Records told as lost within the last hour. */
   lostRecords: number;
@@ -36,10 +39,17 @@ export function deviceSignals(known: DeviceKnowledge, now: number): Signals {
   if (lastSeenAt !== null) signals.silentSeconds = Math.max(0, now - lastSeenAt) / 1000;
   if (known.driftingModels !== undefined) signals.driftingModels = known.driftingModels;
   if (certificateExpiresAt !== null) signals.certificateDaysLeft = (certificateExpiresAt - now) / DAY_MS;
+  if (known.trust) addTrust(signals, known.trust);
   addHealth(signals, health, now);
   addServing(signals, known);
   addUpdate(signals, known.reported, now);
   return signals;
+}
+
+function addTrust(signals: Signals, { verdict, withheld }: TrustStanding): void {
+  signals.contraindicated = verdict === "contraindicated" ? 1 : 0;
+  signals.withheld = withheld ? 1 : 0;
+  signals.unattested = verdict === "none" ? 1 : 0;
 }
 
 function addHealth(

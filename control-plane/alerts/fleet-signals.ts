@@ -50,7 +50,8 @@ export class FleetSignals implements SignalSource {
   }
 
   *devices(): Iterable<DeviceSubject> {
-    const { clock, driftingModels } = this.#parts;
+    const { clock, directory, driftingModels } = this.#parts;
+    const { attests } = directory;
     const now = clock();
     for (const { device, health, outlook } of this.#devices) {
       const signals = deviceSignals(
@@ -58,6 +59,7 @@ export class FleetSignals implements SignalSource {
           liveness: device.liveness,
           lastSeenAt: device.lastSeenAt,
           reported: device.reported,
+          trust: attests ? device.trust : undefined,
           health,
           driftingModels: driftingModels(device.id),
           ...outlook,

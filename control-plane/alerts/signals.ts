@@ -55,6 +55,17 @@ export const SIGNALS = {
   syncFailedPercent: of("device", "%", "attempts to reach the control plane that failed, last 10 minutes"),
   lostRecords: of("device", "records", "records that the device had to evict, told in the last hour"),
   certificateDaysLeft: of("device", "d", "until the device certificate ends"),
+  contraindicated: of("device", "0 or 1", "the verdict on its evidence is contraindicated"),
+  withheld: of(
+    "device",
+    "0 or 1",
+    "it gets nothing new: it does not pass attestation, or it is in quarantine",
+  ),
+  unattested: of(
+    "device",
+    "0 or 1",
+    "there is no verdict in force; known once any device of the fleet was appraised",
+  ),
   updateFailed: of(
     "device",
     "0 or 1",

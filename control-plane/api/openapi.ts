@@ -15,7 +15,7 @@ export async function describeApi(app: ApiApp, version: string): Promise<void> {
       security: [{ operator: [] }],
     },
   });
-  app.get("/api/v1/openapi.json", { config: { public: true }, schema: { hide: true } }, async () =>
+  app.get("/api/v1/openapi.json", { config: { access: "public" }, schema: { hide: true } }, async () =>
     app.swagger(),
   );
 }

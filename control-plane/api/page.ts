@@ -30,12 +30,12 @@ const folder = new URL(
   import.meta.url,
 );
 
-/** Serves the fleet page. It holds no data; what it shows it asks of the API with the operator's token. */
+/** Serves the fleet page. It holds no data; what it shows it asks of the API with the operator's token or session. */
 export async function servePage(app: ApiApp): Promise<void> {
   for (const [path, name] of Object.entries(FILES)) {
     const body = await readFile(fileURLToPath(new URL(name, folder)));
     const type = TYPES[name.split(".").at(-1) ?? ""] ?? "application/octet-stream";
-    app.get(path, { config: { public: true }, schema: { hide: true } }, async (_request, reply) =>
+    app.get(path, { config: { access: "public" }, schema: { hide: true } }, async (_request, reply) =>
       reply.type(type).send(body),
     );
   }

@@ -1,26 +1,35 @@
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
 import Fastify, { type FastifyBaseLogger, type FastifyServerOptions, LogController } from "fastify";
+import { recordCalls } from "../audit/call-record.ts";
+import { requireAccess } from "../people/authorization.ts";
 import type { ApiApp } from "./app.ts";
-import { requireOperator } from "./authorization.ts";
 import { describeApi } from "./openapi.ts";
 import { servePage } from "./page.ts";
 import { answerProblems } from "./problems.ts";
 import { alertRoutes } from "./routes/alerts.ts";
+import { approvalRoutes } from "./routes/approvals.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
+import { attestationRoutes } from "./routes/attestation.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { deviceRoutes } from "./routes/devices.ts";
 import { driftRoutes } from "./routes/drift.ts";
+import { ekRootRoutes } from "./routes/ek-roots.ts";
 import { energyRoutes } from "./routes/energy.ts";
 import { exampleRoutes } from "./routes/examples.ts";
 import { fleetRoutes } from "./routes/fleet.ts";
 import { freezeRoutes } from "./routes/freezes.ts";
 import { groupRoutes } from "./routes/groups.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { modelKeyRoutes } from "./routes/model-keys.ts";
 import { operatorRoutes } from "./routes/operators.ts";
 import { quarantineRoutes } from "./routes/quarantines.ts";
 import { releaseRoutes } from "./routes/releases.ts";
 import { rolloutRoutes } from "./routes/rollouts.ts";
+import { secretRoutes } from "./routes/secrets.ts";
 import { shadowRoutes } from "./routes/shadow.ts";
+import { signInRoutes } from "./routes/sign-in.ts";
 import { siteRoutes } from "./routes/sites.ts";
+import { standingRoutes } from "./routes/standing.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { trustRoutes } from "./routes/trust.ts";
@@ -56,7 +65,19 @@ export async function createOperatorApi(
   answerProblems(app);
   answerUnknownAddresses(app);
   addSecurityHeaders(app);
-  await requireOperator(app, services.operators, settings.failuresPerMinute);
+  await requireAccess(
+    app,
+    {
+      operators: services.operators,
+      sessions: services.signIn?.sessions,
+      findDevice: (reference, isSeen) => services.fleet.resolve(reference, isSeen),
+    },
+    settings.failuresPerMinute,
+  );
+  recordCalls(app, services.audit, {
+    refusalsPerMinute: settings.refusalsPerMinute,
+    clock: services.info.now,
+  });
   await describeApi(app, services.info.version);
   await servePage(app);
   await app.register(
@@ -65,6 +86,7 @@ export async function createOperatorApi(
       statusRoutes(api, services);
       fleetRoutes(api, services.fleet);
       deviceRoutes(api, services);
+      standingRoutes(api, services);
       siteRoutes(api, services);
       groupRoutes(api, services);
       healthRoutes(api, services);
@@ -72,15 +94,22 @@ export async function createOperatorApi(
       exampleRoutes(api, services);
       tokenRoutes(api, services.tokens);
       trustRoutes(api, services.trust);
+      ekRootRoutes(api, services.ekRoots);
       artifactRoutes(api, services.artifacts);
       releaseRoutes(api, services.releases);
+      modelKeyRoutes(api, services.modelKeys);
       rolloutRoutes(api, services.rollouts, (device) => services.fleet.resolve(device));
-      shadowRoutes(api, services.shadow);
+      shadowRoutes(api, services);
       freezeRoutes(api, services.freezes);
       quarantineRoutes(api, services.quarantines);
       alertRoutes(api, services.alerts);
       energyRoutes(api, services);
-      operatorRoutes(api, services.operators);
+      operatorRoutes(api, services.operators, services.info.now);
+      signInRoutes(api, services);
+      secretRoutes(api, services);
+      approvalRoutes(api, services.approvals);
+      attestationRoutes(api, services);
+      auditRoutes(api, services.audit);
     },
     { prefix: "/api/v1" },
   );

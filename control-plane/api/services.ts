@@ -1,13 +1,21 @@
 import type { Kysely } from "kysely";
 import type { Alerts } from "../alerts/alerts.ts";
+import type { Attestation } from "../attestation/attestation.ts";
+import type { AuditLog } from "../audit/audit-log.ts";
 import type { DriftReports } from "../drift/drift-reports.ts";
 import type { Energy } from "../energy/energy.ts";
-import type { Enrollment } from "../enrollment/enrollment.ts";
+import type { DeviceStanding } from "../enrollment/device-standing.ts";
+import type { EkRoots } from "../enrollment/ek-roots.ts";
 import type { JoinTokens } from "../enrollment/join-tokens.ts";
 import type { Examples } from "../examples/examples.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Groups } from "../fleet/groups.ts";
 import type { HealthReports } from "../health/reports.ts";
+import type { ModelKeys } from "../keys/model-keys.ts";
+import type { ApprovalPolicies } from "../people/approval-policies.ts";
+import type { SignIn } from "../people/oidc/sign-in.ts";
+import type { Operators } from "../people/operators.ts";
+import type { SecretStore } from "../people/secrets/secret-store.ts";
 import type { ArtifactStore } from "../releases/artifact-store.ts";
 import type { ReleaseRegistry } from "../releases/registry.ts";
 import type { Freezes } from "../rollouts/freezes.ts";
@@ -16,7 +24,6 @@ import type { RolloutService } from "../rollouts/service.ts";
 import type { ShadowReports } from "../shadow/reports.ts";
 import type { ControlTables } from "../storage/tables/index.ts";
 import type { TrustRepository } from "../trust/repository.ts";
-import type { Operators } from "./operators.ts";
 
 /** What the control plane tells about itself. */
 export interface ControlPlaneInfo {
@@ -33,12 +40,18 @@ export interface ControlPlaneInfo {
 export interface OperatorServices {
   control: Kysely<ControlTables>;
   operators: Operators;
+  secrets: SecretStore;
+  approvals: ApprovalPolicies;
+  /** Undefined without an identity provider. */
+  signIn?: SignIn | undefined;
   info: ControlPlaneInfo;
   trust: TrustRepository;
-  enrollment: Pick<Enrollment, "revoke">;
+  standing: DeviceStanding;
+  ekRoots: EkRoots;
   tokens: JoinTokens;
   artifacts: ArtifactStore;
   releases: ReleaseRegistry;
+  modelKeys: ModelKeys;
   fleet: Fleet;
   groups: Groups;
   health: HealthReports;
@@ -50,4 +63,6 @@ export interface OperatorServices {
   energy: Energy;
   freezes: Freezes;
   quarantines: Quarantines;
+  audit: AuditLog;
+  attestation: Attestation;
 }

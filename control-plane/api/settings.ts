@@ -4,6 +4,8 @@ export interface OperatorApiSettings {
   bodyLimit: number;
   /** Refused tokens from one address within a minute, after which it is answered 429. */
   failuresPerMinute: number;
+  /** Refused calls of one address that are put on record within a minute. */
+  refusalsPerMinute: number;
   /** PEM texts; without them the listener speaks plain HTTP and belongs on loopback. */
   tls?: { cert: string; key: string };
 }
@@ -11,4 +13,5 @@ export interface OperatorApiSettings {
 export const defaultOperatorApiSettings: OperatorApiSettings = {
   bodyLimit: 4 * 1024 ** 2,
   failuresPerMinute: 20,
+  refusalsPerMinute: 30,
 };

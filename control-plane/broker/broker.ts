@@ -84,7 +84,8 @@ export class Broker {
     this.#aedes.on("client", (client) => {
       this.#clients.set(client.id, client);
       // It may have been revoked between its CONNECT and now, when there was nothing to disconnect yet.
-      if (this.#ports.statusOf(client.id) !== "active") client.close();
+      const status = this.#ports.statusOf(client.id);
+      if (status === undefined || status === "revoked") client.close();
     });
     this.#aedes.on("clientDisconnect", (client) => {
       if (this.#clients.get(client.id) === client) this.#clients.delete(client.id);
@@ -205,7 +206,8 @@ export class Broker {
     const status = commonName === undefined ? undefined : this.#ports.statusOf(commonName);
     const refusal = connectRefusal(client.id, commonName, status, this.#wills.get(client));
     if (!refusal) return undefined;
-    if (commonName !== undefined && status === "active") this.#ports.onViolation(commonName, refusal);
+    if (commonName !== undefined && status !== undefined && status !== "revoked")
+      this.#ports.onViolation(commonName, refusal);
     return Object.assign(new Error(refusal.message), { returnCode: NOT_AUTHORIZED });
   }
 

@@ -2,7 +2,7 @@ import type { Stores } from "../storage/database.ts";
 import type { Broker } from "./broker.ts";
 
 /**
- * Publishes the newest directive of every active device, retained. The broker keeps retained messages in memory
+ * Publishes the newest directive of every active device, retained; one in quarantine gets nothing. The broker keeps retained messages in memory
  * only; the database is where directives live.
  */
 export async function restoreDirectives(

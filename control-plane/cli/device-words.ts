@@ -6,7 +6,7 @@ import { ago, timestamp } from "./words.ts";
 
 /** Whether the device is there; a revoked one is not waited for. */
 export const liveness = (device: DeviceSummaryResource): string =>
-  device.status === "revoked" ? "revoked" : device.liveness;
+  device.status === "revoked" ? "revoked" : `${device.liveness}${device.trust.withheld ? ", withheld" : ""}`;
 
 /** What the device is at, or how its last update ended. */
 export function deviceDoing({ update, lastResult }: DeviceSummaryResource): string {
@@ -25,7 +25,7 @@ export function timelineLine(entry: Timeline["entries"][number]): string {
         ]
           .filter(Boolean)
           .join(", ")
-      : `${entry.code}: ${entry.message}`;
+      : `${entry.withheld ? "(withheld) " : ""}${entry.code}: ${entry.message}`;
   return `${timestamp(entry.at)}  ${printable(text)}`;
 }
 
@@ -55,6 +55,23 @@ function choiceLines(choice: ChoiceReport | undefined): string[] {
   ];
 }
 
+/** Who it is, and what became of it. */
+function identityRows(
+  { identity, quarantined, decommissionedAt }: DeviceResource,
+  now: number,
+): [string, string][] {
+  const row = (name: string, value: string | null): [string, string][] =>
+    value === null ? [] : [[name, value]];
+  return [
+    ...row("identity", identity.reason),
+    ...row("TPM", identity.ekName && `endorsement key ${identity.ekName.slice(4, 20)}…`),
+    ...row("replaces", identity.replaces),
+    ...row("replaced by", identity.replacedBy),
+    ...row("quarantine", quarantined && `${ago(quarantined.at, now)}: ${quarantined.reason}`),
+    ...row("wiped", decommissionedAt === null ? null : ago(decommissionedAt, now)),
+  ];
+}
+
 /** The device in lines for people; `rollouts` has a line for each rollout that it is in. */
 export function describeDevice(
   device: DeviceResource,
@@ -73,6 +90,11 @@ export function describeDevice(
       "state",
       `${liveness(device)}, seen ${ago(device.lastSeenAt, now)}, ${device.connected ? "connected" : "not connected"}`,
     ],
+    ["trust", `${device.trust.assurance}, verdict ${device.trust.verdict}`],
+    ...(device.verdictSentence === null ? [] : [["", device.verdictSentence] as [string, string]]),
+    ...(device.withheldBecause === null || device.withheldBecause === device.verdictSentence
+      ? []
+      : [["withheld", device.withheldBecause] as [string, string]]),
     ["runs", releaseName(device.running)],
     [
       "told",
@@ -110,8 +132,12 @@ export function describeDevice(
     ],
     ["agent", device.agentVersion ?? "unknown"],
     ["enrolled", ago(device.enrolledAt, now)],
+    ...identityRows(device, now),
     ["certificate", `ends ${ago(device.certificate.expiresAt, now)}`],
-    ["results", `${device.storedResults} stored`],
+    [
+      "results",
+      `${device.storedResults} stored${device.withheldResults > 0 ? `, ${device.withheldResults} of them while it did not pass attestation` : ""}`,
+    ],
     ...(device.revoked
       ? [["revoked", `${ago(device.revoked.at, now)}: ${device.revoked.reason}`] as [string, string]]
       : []),

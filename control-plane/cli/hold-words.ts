@@ -11,6 +11,7 @@ type HoldReason = NonNullable<Part["held"]>;
 
 /** What keeps devices from being told just now; docs/pacing.md has the rules. */
 const HELD_BY: Readonly<Record<HoldReason, string>> = {
+  withheld: "what attestation found",
   offline: "being offline",
   retry: "the wait before a retry",
   freeze: "a freeze",
@@ -82,6 +83,7 @@ export function standingText(
   const { situation, wave, held, phase, attempts, failure, toldAt } = part;
   const word = SITUATION_WORDS[situation as keyof typeof SITUATION_WORDS] ?? situation;
   const toBeTold = situation === "waiting" || situation === "offline" || situation === "retrying";
+  const { withheldBecause } = part;
   const told = situation === "pending" || situation === "silent";
   const why = [
     ...(toBeTold && STILL.has(rollout.state) ? [`the rollout is ${rollout.state}`] : []),
@@ -93,7 +95,9 @@ export function standingText(
     ...(attempts > 1 ? [`attempt ${attempts}`] : []),
     ...(failure ? [failureText(failure)] : []),
   ];
-  return [word, ...why].join(", ");
+  const because = withheldBecause === null ? "" : `withheld: ${withheldBecause}`;
+  if (situation === "withheld") return [because, ...why].join(", ");
+  return [word, ...why, ...(because === "" ? [] : [because])].join(", ");
 }
 
 /** A rollout as one of its devices sees it, in one line. */

@@ -33,6 +33,7 @@ const VERDICTS: Record<Condition["verdict"], Style> = {
 const LEAST: ReadonlySet<Condition["kind"]> = new Set([
   "success",
   "sample",
+  "attestation",
   "soak",
   "crash-free-hours",
   "shadow-agreement",

@@ -23,6 +23,7 @@ export const SITUATION_WORDS: Readonly<Record<keyof Omit<Counts, "total">, strin
   retrying: "to be tried again",
   silent: "silent",
   offline: "offline",
+  withheld: "withheld",
   waiting: "waiting",
   returning: "going back",
   returned: "back",

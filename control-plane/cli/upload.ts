@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { isMusterError } from "@muster/shared/errors";
 import { hexOf } from "@muster/shared/trust/digest";
-import type { PackagedFile } from "../releases/package.ts";
+import type { PackagedFile } from "../releases/release-file.ts";
 import type { OperatorClient } from "./client.ts";
 import type { Output } from "./output.ts";
 import { bar, bytes } from "./words.ts";

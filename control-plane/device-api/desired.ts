@@ -12,11 +12,12 @@ export function desiredRoute(
     onAsked(request.device);
     const row = await stores.control
       .selectFrom("devices")
-      .select(["generation", "directive"])
+      .select(["generation", "directive", "status"])
       .where("id", "=", request.device)
       .executeTakeFirst();
     reply.header("cache-control", "no-cache");
-    if (!row?.directive) return reply.code(204).send();
+    // What was decided before a quarantine and not taken up yet is new to the device too.
+    if (!row?.directive || row.status === "quarantined") return reply.code(204).send();
     const etag = `"${row.generation}"`;
     reply.header("etag", etag);
     if (request.headers["if-none-match"] === etag) return reply.code(304).send();

@@ -4,17 +4,24 @@ import type { TLSSocket } from "node:tls";
 import { MusterError } from "@muster/shared/errors";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import { answerProblems, sendProblem } from "../api/problems.ts";
+import type { AuditLog } from "../audit/audit-log.ts";
+import { recordDeviceCalls } from "../audit/device-calls.ts";
 import type { Enrollment } from "../enrollment/enrollment.ts";
 import type { ServerIdentity } from "../enrollment/server-identity.ts";
 import { exampleRoute } from "../examples/device-route.ts";
 import type { Examples } from "../examples/examples.ts";
 import type { Presence } from "../fleet/presence.ts";
+import { keysRoute } from "../keys/device-route.ts";
+import type { KeyLeases } from "../keys/key-leases.ts";
+import { secretsRoute } from "../people/secrets/device-route.ts";
+import type { SecretStore } from "../people/secrets/secret-store.ts";
 import { type DeviceReleaseRoutes, deviceReleaseRoutes } from "../releases/device-routes.ts";
 import { listenError } from "../settings/listen-error.ts";
 import type { Stores } from "../storage/database.ts";
 import { ClientCertificates } from "./client-certificate.ts";
 import { desiredRoute } from "./desired.ts";
 import { openRoutes, renewRoute } from "./enrollment-routes.ts";
+import { paceRecordedCalls } from "./pace.ts";
 import { policyRoute } from "./policy.ts";
 
 declare module "fastify" {
@@ -27,10 +34,13 @@ declare module "fastify" {
 export interface DeviceApiPorts {
   stores: Pick<Stores, "control">;
   identity: ServerIdentity;
-  enrollment: Pick<Enrollment, "enroll" | "renew">;
+  enrollment: Pick<Enrollment, "enroll" | "activate" | "renew">;
   presence: Pick<Presence, "statusOf" | "seen">;
   releases: DeviceReleaseRoutes;
   examples: Pick<Examples, "take">;
+  keyLeases: Pick<KeyLeases, "lease">;
+  secrets: Pick<SecretStore, "deliver">;
+  audit: Pick<AuditLog, "note" | "write">;
   mqttUrl(hostname: string): string;
   now: () => number;
   logger?: FastifyBaseLogger;
@@ -83,6 +93,7 @@ export class DeviceApi {
     ports.identity.onRenewed((context) => server.setSecureContext(context));
     app.decorateRequest("device", "");
     answerProblems(app);
+    recordDeviceCalls(app, ports.audit, ports.now);
     app.setNotFoundHandler(async (request, reply) =>
       sendProblem(reply, new MusterError("request.not-found", `There is nothing at ${request.url}.`)),
     );
@@ -98,9 +109,12 @@ export class DeviceApi {
       known.addHook("onRequest", async (request) => {
         request.device = certificates.deviceOf(request.raw.socket as TLSSocket);
       });
+      paceRecordedCalls(known, ports.now);
       renewRoute(known, ports.enrollment);
       desiredRoute(known, ports.stores, (device) => ports.presence.seen(device));
       policyRoute(known, ports.stores);
+      keysRoute(known, ports.keyLeases);
+      secretsRoute(known, ports.secrets);
       await known.register(deviceReleaseRoutes, ports.releases);
       await known.register(async (scoped) => exampleRoute(scoped, ports.examples));
     });

@@ -6,6 +6,7 @@ import type { Directory } from "../fleet/directory.ts";
 import type { FleetDevice } from "../fleet/fleet-device.ts";
 import { FLEET } from "../health/groups.ts";
 import type { Scope, Scopes } from "../health/scopes.ts";
+import { Reach } from "../people/reach.ts";
 import type { DriftLedger } from "./drift-ledger.ts";
 import { GRAIN_MS, type Series } from "./drift-store.ts";
 import { addSums, type DriftSums, noSums } from "./drift-sums.ts";
@@ -100,8 +101,8 @@ export class DriftReports {
   }
 
   /** Every variant that was watched in the scope, the largest drift first. @throws MusterError `request.invalid` */
-  async list(filter: DriftFilter): Promise<DriftLine[]> {
-    const found = await this.#details(filter);
+  async list(filter: DriftFilter, reach: Reach = Reach.everywhere): Promise<DriftLine[]> {
+    const found = await this.#details(filter, reach);
     return found.map(({ reference: _r, features: _f, inputs: _i, drifting: _d, ...line }) => line);
   }
 
@@ -109,8 +110,11 @@ export class DriftReports {
    * One model of one release, each of its variants with every feature.
    * @throws MusterError `request.invalid`, `request.not-found`
    */
-  async show(filter: DriftFilter & { release: string; model: string }): Promise<DriftDetail[]> {
-    const found = await this.#details(filter);
+  async show(
+    filter: DriftFilter & { release: string; model: string },
+    reach: Reach = Reach.everywhere,
+  ): Promise<DriftDetail[]> {
+    const found = await this.#details(filter, reach);
     if (found.length === 0)
       throw new MusterError(
         "request.not-found",
@@ -119,12 +123,12 @@ export class DriftReports {
     return found;
   }
 
-  async #details(filter: DriftFilter): Promise<DriftDetail[]> {
-    const scope = scopeOf(filter);
+  async #details(filter: DriftFilter, reach: Reach): Promise<DriftDetail[]> {
+    const scopes = scopesWithin(scopeOf(filter), reach);
     const release = this.releaseOf(filter.release);
-    const members = this.#members(scope);
+    const members = this.#members(scopes);
     const details: DriftDetail[] = [];
-    for (const [series, sums] of this.#sums(scope, filter.hours ?? DEFAULT_HOURS)) {
+    for (const [series, sums] of this.#sums(scopes, filter.hours ?? DEFAULT_HOURS)) {
       if (release !== undefined && series.release !== release) continue;
       if (filter.model !== undefined && series.model !== filter.model) continue;
       const reference = await this.#parts.references.read(series);
@@ -133,17 +137,19 @@ export class DriftReports {
     return details.sort((a, b) => (b.worst?.psi ?? 0) - (a.worst?.psi ?? 0));
   }
 
-  #sums(scope: Scope, hours: number): [Series, DriftSums][] {
+  #sums(all: readonly Scope[], hours: number): [Series, DriftSums][] {
     const { ledger, scopes, now } = this.#parts;
-    const id = scopes.known(scope.kind, scope.name);
     const sums = new Map<number, DriftSums>();
     const grain = hours > MOST_HOURLY ? "1d" : "1h";
-    if (id !== undefined)
+    for (const { kind, name } of all) {
+      const id = scopes.known(kind, name);
+      if (id === undefined) continue;
       for (const { series, sums: more } of ledger.book.since(grain, id, now() - hours * HOUR_MS)) {
         const known = sums.get(series) ?? noSums();
         addSums(known, more);
         sums.set(series, known);
       }
+    }
     return [...sums].flatMap(([series, total]) => {
       const known = ledger.book.series(series);
       return known ? [[known, total] as [Series, DriftSums]] : [];
@@ -199,14 +205,11 @@ export class DriftReports {
     );
   }
 
-  #members({ kind, name }: Scope): FleetDevice[] {
+  #members(scopes: readonly Scope[]): FleetDevice[] {
     this.#parts.directory.refresh();
-    return [...this.#parts.directory.all()].filter(({ active, id, site, hardwareClass }) => {
-      if (!active) return false;
-      if (kind === "device") return id === name;
-      if (kind === "class") return hardwareClass === name;
-      return name === FLEET || site === name || site.startsWith(`${name}/`);
-    });
+    return [...this.#parts.directory.all()].filter(
+      (device) => device.active && scopes.some((scope) => isMember(scope, device)),
+    );
   }
 
   /** Digest of a release by `NAME@VERSION` or digest. @throws MusterError `request.not-found` */
@@ -216,6 +219,24 @@ export class DriftReports {
     if (digest === undefined) throw new MusterError("request.not-found", `There is no release ${named}.`);
     return digest;
   }
+}
+
+function isMember({ kind, name }: Scope, { id, site, hardwareClass }: FleetDevice): boolean {
+  if (kind === "device") return id === name;
+  if (kind === "class") return hardwareClass === name;
+  return name === FLEET || site === name || site.startsWith(`${name}/`);
+}
+
+/** What was counted by class does not say where it was. */
+function scopesWithin(scope: Scope, reach: Reach): Scope[] {
+  if (reach.isEverywhere || scope.kind === "device") return [scope];
+  if (scope.kind === "site" && scope.name === FLEET)
+    return reach.sites.map((name) => ({ kind: "site", name }));
+  if (scope.kind === "site" && reach.covers(scope.name)) return [scope];
+  throw new MusterError(
+    "access.denied",
+    `Drift of a ${scope.kind} beyond ${reach.text} is not yours to see.`,
+  );
 }
 
 /** JSON has no infinity. */

@@ -6,6 +6,7 @@ import { FLEET } from "../health/groups.ts";
 import type { HeartbeatLedger } from "../health/ledger.ts";
 import { ScopeSums } from "../health/scope-sums.ts";
 import type { Scope } from "../health/scopes.ts";
+import { Reach } from "../people/reach.ts";
 import type { EnergyFactors } from "./factors.ts";
 import { type Rate, Tariff } from "./tariff.ts";
 import {
@@ -66,9 +67,16 @@ export class EnergyReports {
 
   /**
    * @param from milliseconds since the epoch, as `to`; both are taken to whole hours
-   * @throws MusterError `energy.invalid` for a time that is none or longer than 31 days
+   * @throws MusterError `access.denied` for more than lies within reach, `energy.invalid` for a time that is none or longer than 31 days
    */
-  async report(by: ReportKind, from: number, to: number = this.#now()): Promise<EnergyReport> {
+  async report(
+    by: ReportKind,
+    from: number,
+    to: number = this.#now(),
+    reach: Reach = Reach.everywhere,
+  ): Promise<EnergyReport> {
+    if (by !== "site" && !reach.isEverywhere)
+      throw new MusterError("access.denied", `By ${by} it is of the whole fleet, not of ${reach.text}.`);
     const [begin, end] = [hourOf(from), hourOf(to - 1) + HOUR_MS];
     if (to <= from || end - begin > LONGEST_MS)
       throw new MusterError("energy.invalid", "A report is of at least a moment and at most 31 days.");
@@ -76,9 +84,11 @@ export class EnergyReports {
     const tariff = new Tariff(factors);
     const { sites, hours } = await this.#sites(tariff, begin, end);
     const usages = by === "site" ? sites : await this.#others(by, hours, begin, end);
-    const total = sites.get(FLEET) ?? noUsage();
+    let total = sites.get(FLEET) ?? noUsage();
+    if (!reach.isEverywhere)
+      total = reach.sites.reduce((sum, name) => addUsage(sum, sites.get(name) ?? noUsage()), noUsage());
     const rows = [...usages]
-      .filter(([name]) => by !== "site" || name !== FLEET)
+      .filter(([name]) => by !== "site" || (name !== FLEET && reach.covers(name)))
       .sort(([, a], [, b]) => b.energyMj - a.energyMj || b.cpuMs - a.cpuMs)
       .map(([name, usage]) => ({ name, ...figuresOfUsage(usage) }));
     const currency = factors.find((factor) => factor.currency !== null)?.currency ?? null;

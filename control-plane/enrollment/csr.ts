@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { MusterError } from "@muster/shared/errors";
-import { deviceIdOf } from "@muster/shared/trust/digest";
+import type { Digest } from "@muster/shared/protocol/primitives";
+import { deviceIdOf, sha256 } from "@muster/shared/trust/digest";
 import forge from "node-forge";
 
 const HASH_BY_SIGNATURE: Readonly<Record<string, string>> = {
@@ -17,6 +18,8 @@ export interface CheckedRequest {
   /** Id that follows from the key; whatever subject the request names is ignored. */
   device: string;
   publicKey: KeyObject;
+  /** Digest of its SubjectPublicKeyInfo. */
+  keyDigest: Digest;
 }
 
 const invalid = (message: string, cause?: unknown): MusterError =>
@@ -66,5 +69,6 @@ export function checkRequest(pem: string): CheckedRequest {
     throw invalid("The public exponent of the key is not 65537.");
   if (!hash || !verify(hash, signed, publicKey, signature))
     throw invalid("The request is not signed by its own key with RSA and SHA-256, 384 or 512.");
-  return { device: deviceIdOf(publicKey.export({ type: "spki", format: "der" })), publicKey };
+  const spki = publicKey.export({ type: "spki", format: "der" });
+  return { device: deviceIdOf(spki), publicKey, keyDigest: sha256(spki) };
 }

@@ -1,6 +1,7 @@
 import { type ErrorCode, MusterError } from "@muster/shared/errors";
 import { type Labels, Labels as LabelsSchema, SitePath } from "@muster/shared/protocol/primitives";
 import { validate } from "@muster/shared/protocol/validate";
+import { ASSURANCES, type Assurance } from "../attestation/verdict.ts";
 import { hashOfSecret, matchesSecret, newSecret } from "../secrets.ts";
 import type { Stores } from "../storage/database.ts";
 import type { JoinTokensTable } from "../storage/tables/fleet.ts";
@@ -12,6 +13,10 @@ export interface NewJoinToken {
   /** How many devices it lets in, 1 to 100 000. */
   uses: number;
   expiresAt: number;
+  /** Least assurance of the devices that it lets in, `software` unless told. */
+  minAssurance?: Assurance;
+  /** Id of the device whose place the one that enrolls takes; such a token has one use. */
+  replaces?: string;
 }
 
 export interface JoinTokenInfo {
@@ -23,6 +28,8 @@ export interface JoinTokenInfo {
   createdAt: number;
   expiresAt: number;
   revokedAt: number | null;
+  minAssurance: Assurance;
+  replaces: string | null;
   state: "valid" | "expired" | "spent" | "revoked";
 }
 
@@ -56,6 +63,11 @@ export class JoinTokens {
       throw new MusterError("request.invalid", `A token has 1 to ${MAX_USES} uses, not ${token.uses}.`);
     if (!Number.isInteger(token.expiresAt) || token.expiresAt <= now)
       throw new MusterError("request.invalid", "The end of a token lies in the future.");
+    const minAssurance = token.minAssurance ?? "software";
+    if (!ASSURANCES.includes(minAssurance))
+      throw new MusterError("request.invalid", `There is no assurance ${String(minAssurance)}.`);
+    if (token.replaces !== undefined && token.uses !== 1)
+      throw new MusterError("request.invalid", "A token for the place of a device has one use.");
     const { id, secret } = newSecret("token");
     const row: JoinTokensTable = {
       id,
@@ -67,11 +79,14 @@ export class JoinTokens {
       created_at: now,
       expires_at: token.expiresAt,
       revoked_at: null,
+      min_assurance: minAssurance,
+      replaces: token.replaces ?? null,
     };
     await this.#stores.writeControl((db) => {
       db.prepare(
-        `INSERT INTO join_tokens (id, secret_hash, site, labels, uses, uses_left, created_at, expires_at)
-         VALUES (@id, @secret_hash, @site, @labels, @uses, @uses_left, @created_at, @expires_at)`,
+        `INSERT INTO join_tokens (id, secret_hash, site, labels, uses, uses_left, created_at, expires_at,
+         min_assurance, replaces) VALUES (@id, @secret_hash, @site, @labels, @uses, @uses_left, @created_at,
+         @expires_at, @min_assurance, @replaces)`,
       ).run(row);
     });
     return { ...infoOf(row, now), secret, caPin: this.#caPin };
@@ -144,5 +159,7 @@ const infoOf = (row: JoinTokensTable, now: number): JoinTokenInfo => ({
   createdAt: row.created_at,
   expiresAt: row.expires_at,
   revokedAt: row.revoked_at,
+  minAssurance: row.min_assurance,
+  replaces: row.replaces,
   state: stateOf(row, now),
 });

@@ -24,6 +24,8 @@ export interface ExampleFilter {
   device?: string | undefined;
   /** A site and everything below it. */
   site?: string | undefined;
+  /** Only of sites at or below one of them. */
+  sites?: readonly string[] | undefined;
   release?: string | undefined;
   model?: string | undefined;
   /** Received before this moment, milliseconds since the epoch. */
@@ -64,11 +66,15 @@ export class ExampleRows {
   }
 
   /** Newest first. */
-  list({ device, site, release, model, before, limit }: ExampleFilter): ExampleRow[] {
+  list({ device, site, sites, release, model, before, limit }: ExampleFilter): ExampleRow[] {
     const conditions: [sql: string, ...values: (string | number)[]][] = [];
     if (device !== undefined) conditions.push(["device = ?", device]);
-    if (site !== undefined)
-      conditions.push(["(site = ? OR substr(site, 1, ?) = ?)", site, site.length + 1, `${site}/`]);
+    for (const paths of [site === undefined ? undefined : [site], sites])
+      if (paths !== undefined)
+        conditions.push([
+          `(${paths.map(() => "site = ? OR substr(site, 1, ?) = ?").join(" OR ")})`,
+          ...paths.flatMap((path) => [path, path.length + 1, `${path}/`]),
+        ]);
     if (release !== undefined) conditions.push(["release = ?", release]);
     if (model !== undefined) conditions.push(["model = ?", model]);
     if (before !== undefined) conditions.push(["received_at < ?", before]);

@@ -2,6 +2,7 @@ import { asMusterError, MusterError } from "@muster/shared/errors";
 import { decodeExample, type ExampleHeader } from "@muster/shared/protocol/example";
 import { EXAMPLE_PART_BYTES, type ExampleReceipt } from "@muster/shared/protocol/example-upload";
 import { sha256 } from "@muster/shared/trust/digest";
+import { Reach } from "../people/reach.ts";
 import type { Stores } from "../storage/database.ts";
 import { ExampleFiles } from "./example-files.ts";
 import { type ExampleFilter, type ExampleRow, ExampleRows } from "./example-rows.ts";
@@ -83,9 +84,10 @@ export class Examples {
    * The digest of the example that begins with these hex digits.
    * @throws MusterError `request.not-found`, or `request.conflict` where several do
    */
-  resolve(hex: string): string {
+  resolve(hex: string, reach: Reach = Reach.everywhere): string {
     const [only, other] = this.#rows.beginningWith(hex);
-    if (only === undefined) throw new MusterError("request.not-found", `There is no example ${hex}.`);
+    if (only === undefined || !reach.covers(this.#rows.find(only)?.site ?? ""))
+      throw new MusterError("request.not-found", `There is no example ${hex}.`);
     if (other !== undefined)
       throw new MusterError("request.conflict", `Several examples begin with ${hex}: give more digits.`);
     return only;

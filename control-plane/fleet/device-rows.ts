@@ -3,6 +3,7 @@ import type { Labels } from "@muster/shared/protocol/primitives";
 import type { ReportedState } from "@muster/shared/protocol/state";
 import type { Directive } from "@muster/shared/trust/directive";
 import type { Database, Statement } from "better-sqlite3";
+import type { Assurance } from "../attestation/verdict.ts";
 import type { DeviceFacts } from "./fleet-device.ts";
 import type { DeviceStatus } from "./types.ts";
 
@@ -19,6 +20,8 @@ interface DeviceRow {
   reported: string | null;
   agent_version: string | null;
   revision: number;
+  assurance: Assurance;
+  quarantined_reason: string | null;
 }
 
 /** Reads the devices whose rows changed since the last look. Devices are never deleted. */
@@ -34,7 +37,7 @@ export class DeviceRows {
   constructor(db: Database) {
     this.#changed = db.prepare(
       `SELECT id, name, site, labels, hardware, hardware_class, status, generation, directive, reported,
-         agent_version, revision
+         agent_version, assurance, quarantined_reason, revision
        FROM devices WHERE revision > ? ORDER BY revision`,
     );
   }
@@ -67,6 +70,8 @@ export class DeviceRows {
       generation: row.generation,
       directive: row.directive === null ? null : (JSON.parse(row.directive) as Directive).payload,
       reported: row.reported === null ? null : (JSON.parse(row.reported) as ReportedState),
+      assurance: row.assurance,
+      quarantinedReason: row.quarantined_reason,
     };
   }
 }

@@ -10,7 +10,9 @@ import { countPlaces, type Places } from "./places.ts";
 import type { Presence } from "./presence.ts";
 import { matches, type Selector, valuesOf } from "./selector.ts";
 import { SiteBook } from "./site-book.ts";
+import { StandingRows } from "./standing-rows.ts";
 import { TargetingRows } from "./targeting-rows.ts";
+import { mayBeWithheld } from "./trust.ts";
 
 const NOBODY: ReadonlySet<string> = new Set();
 
@@ -27,26 +29,36 @@ export class Directory {
   readonly #surroundings: MutableSurroundings;
   readonly #inSnapshot: (read: () => boolean) => boolean;
   readonly #devices = new Map<string, { device: FleetDevice }>();
+  readonly #standings: StandingRows;
+  /** Devices that are withheld now or may be later without a change of their rows: most fleets have few. */
+  readonly #suspects = new Map<string, FleetDevice>();
   #groups: GroupBook;
   /** By site and name; undefined when it has to be sorted anew. */
   #order: { device: FleetDevice }[] | undefined;
   #revision = 0;
 
   /** Reads the whole fleet once (10,000 devices: some 200 ms). */
-  static load(stores: Pick<Stores, "controlReader">, presence: Presence): Directory {
-    return new Directory(stores.controlReader, presence);
+  static load(
+    stores: Pick<Stores, "controlReader">,
+    presence: Presence,
+    clock: () => number = Date.now,
+  ): Directory {
+    return new Directory(stores.controlReader, presence, clock);
   }
 
-  private constructor(db: Database, presence: Presence) {
+  private constructor(db: Database, presence: Presence, clock: () => number) {
     this.#inSnapshot = db.transaction((read: () => boolean) => read());
     this.#attempts = new AttemptBook(db);
     this.#rows = new DeviceRows(db);
+    this.#standings = new StandingRows(db);
     this.#targeting = new TargetingRows(db);
     this.#groups = new GroupBook([]);
     this.#surroundings = {
       sites: new SiteBook([]),
+      now: clock,
       presenceOf: (device) => presence.of(device),
       attempts: (rollout, device) => this.#attempts.of(rollout, device),
+      verdictOf: (device) => this.#standings.of(device),
       inGroup: (device, group) => this.#groups.has(group, device),
       inAnyGroup: (device) => this.#groups.hasAny(device),
     };
@@ -68,10 +80,12 @@ export class Directory {
   }
 
   #takeIn(next: number): boolean {
+    // First: what is put below carries its verdict.
+    const appraised = this.#standings.refresh();
     const changed = this.#rows.changed();
     for (const facts of changed) this.#put(facts, next);
     const told = this.#attempts.refresh();
-    for (const id of told) {
+    for (const id of [...told, ...appraised]) {
       const device = this.get(id);
       if (device && device.revision !== next) this.#put(device, next);
     }
@@ -80,7 +94,7 @@ export class Directory {
       this.#surroundings.sites = new SiteBook(targeting.sites);
       this.#groups = new GroupBook(targeting.groups);
     }
-    const any = changed.length > 0 || told.size > 0 || targeting !== undefined;
+    const any = changed.length > 0 || told.size > 0 || appraised.size > 0 || targeting !== undefined;
     if (any) this.#revision = next;
     return any;
   }
@@ -108,6 +122,21 @@ export class Directory {
   *inOrder(): Iterable<FleetDevice> {
     this.#order ??= [...this.#devices.values()].sort((a, b) => bySiteAndName(a.device, b.device));
     for (const { device } of this.#order) yield device;
+  }
+
+  /** Why a device gets nothing new, one sentence; undefined for one that passes. */
+  withheldBecause(device: string): string | undefined {
+    return this.#suspects.get(device)?.withheldBecause ?? undefined;
+  }
+
+  /** Devices that get nothing new at this moment. Revoked ones are not among them. */
+  withheld(): FleetDevice[] {
+    return [...this.#suspects.values()].filter((device) => device.withheldBecause !== null);
+  }
+
+  /** True once any device was appraised: from then on one without a verdict is worth telling. */
+  get attests(): boolean {
+    return this.#standings.any;
   }
 
   /** Devices that the selector selects, by site and name; revoked ones only where it names `status`. */
@@ -151,6 +180,8 @@ export class Directory {
     if (!place) this.#devices.set(facts.id, { device });
     if (place?.device.site !== facts.site || place.device.name !== facts.name) this.#order = undefined;
     if (place) place.device = device;
+    if (device.active && mayBeWithheld(device.status, device.verdict)) this.#suspects.set(device.id, device);
+    else this.#suspects.delete(device.id);
   }
 }
 

@@ -2,12 +2,28 @@ import type { HardwareFacts } from "@muster/shared/protocol/hardware";
 import type { Labels, ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { ReportedState } from "@muster/shared/protocol/state";
 import type { DirectivePayload } from "@muster/shared/trust/directive";
+import type { Assurance, TrustStanding, VerdictTier } from "../attestation/verdict.ts";
 import type { Attempt } from "./attempts.ts";
 import type { Liveness } from "./liveness.ts";
 import type { DevicePresence } from "./presence.ts";
 import type { SelectorSubject } from "./selector.ts";
 import type { SiteBook } from "./site-book.ts";
+import { tierAt, withheldBecause } from "./trust.ts";
 import type { DeviceStatus } from "./types.ts";
+
+/** The newest verdict on a device as it is stored. Times in milliseconds since the epoch. */
+export interface StoredVerdict {
+  readonly tier: VerdictTier;
+  /** When the evidence was appraised. */
+  readonly at: number;
+  /** From this moment on it counts as `none`. */
+  readonly notAfter: number;
+  /** Policy keeps everything new from the device for it, until newer evidence passes. */
+  readonly withheld: boolean;
+  /** From this moment on it gets nothing new unless newer evidence comes; null for never. */
+  readonly withheldAfter: number | null;
+  readonly sentence: string;
+}
 
 /** What the database holds of a device, parsed. */
 export interface DeviceFacts {
@@ -25,6 +41,9 @@ export interface DeviceFacts {
   /** The newest directive. */
   readonly directive: DirectivePayload | null;
   readonly reported: ReportedState | null;
+  readonly assurance: Assurance;
+  /** Null for a device that is not in quarantine. */
+  readonly quarantinedReason: string | null;
 }
 
 /** Whether a device is there, at the moment that it is asked. */
@@ -33,9 +52,13 @@ type Heard = Pick<DevicePresence, "liveness" | "lastSeenAt">;
 /** What a device has to ask others for, at the moment that it is asked. */
 export interface Surroundings {
   readonly sites: SiteBook;
+  /** Milliseconds since the epoch. */
+  now(): number;
   /** Undefined for a device that has just come. */
   presenceOf(device: string): Heard | undefined;
   attempts(rollout: string, device: string): readonly Attempt[];
+  /** Null before the first one. */
+  verdictOf(device: string): StoredVerdict | null;
   inGroup(device: FleetDevice, group: string): boolean | undefined;
   inAnyGroup(device: FleetDevice): boolean;
 }
@@ -53,6 +76,10 @@ export class FleetDevice implements DeviceFacts, SelectorSubject {
   readonly generation: number;
   readonly directive: DirectivePayload | null;
   readonly reported: ReportedState | null;
+  readonly assurance: Assurance;
+  readonly quarantinedReason: string | null;
+  /** Null before the first one. */
+  readonly verdict: StoredVerdict | null;
   /** It changes just now or does not serve, by its own word. */
   readonly disturbed: boolean;
   /** Revision of the directory at which its row or its attempts last changed. */
@@ -73,6 +100,9 @@ export class FleetDevice implements DeviceFacts, SelectorSubject {
     this.generation = facts.generation;
     this.directive = facts.directive;
     this.reported = facts.reported;
+    this.assurance = facts.assurance;
+    this.quarantinedReason = facts.quarantinedReason;
+    this.verdict = surroundings.verdictOf(facts.id);
     this.disturbed =
       facts.reported !== null && (facts.reported.update !== null || facts.reported.runner === "failed");
     this.revision = revision;
@@ -101,8 +131,23 @@ export class FleetDevice implements DeviceFacts, SelectorSubject {
     return this.#ownPresence()?.lastSeenAt ?? null;
   }
 
+  /** Still one of the fleet: not revoked. */
   get active(): boolean {
-    return this.status === "active";
+    return this.status !== "revoked";
+  }
+
+  /** What selectors, gates and everything that gives something new ask. The verdict is that of now. */
+  get trust(): TrustStanding {
+    return {
+      assurance: this.assurance,
+      verdict: tierAt(this.verdict, this.#surroundings.now()),
+      withheld: this.withheldBecause !== null,
+    };
+  }
+
+  /** Why it gets nothing new at this moment, one sentence; null for a device that passes. */
+  get withheldBecause(): string | null {
+    return withheldBecause(this, this.verdict, this.#surroundings.now());
   }
 
   get arch(): string {

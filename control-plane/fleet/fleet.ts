@@ -1,4 +1,5 @@
 import { MusterError } from "@muster/shared/errors";
+import { Reach } from "../people/reach.ts";
 import type { Stores } from "../storage/database.ts";
 import { type Relabelling, relabel } from "./bulk-labels.ts";
 import type { Directory } from "./directory.ts";
@@ -37,8 +38,8 @@ export class Fleet {
    * Devices by site and name.
    * @throws MusterError `request.invalid` for a limit or cursor that is none, `selector.invalid`
    */
-  list(query: DeviceQuery = {}): Page<DeviceSummary> {
-    const { items, next } = listDevices(this.#current(), query);
+  list(query: DeviceQuery = {}, reach: Reach = Reach.everywhere): Page<DeviceSummary> {
+    const { items, next } = listDevices(this.#current(), query, reach);
     return { items: items.map(summaryOf), next };
   }
 
@@ -57,19 +58,20 @@ export class Fleet {
       .executeTakeFirstOrThrow();
     const stored = await this.#stores.telemetry
       .selectFrom("result_counts")
-      .select("stored")
+      .select(["stored", "withheld"])
       .where("device", "=", id)
       .executeTakeFirst();
     return detailOf(device, row, {
       groups: directory.groupsOf(device),
       connected: this.#isConnected(id),
       storedResults: stored?.stored ?? 0,
+      withheldResults: stored?.withheld ?? 0,
     });
   }
 
-  /** The id behind a reference as `get` takes it. */
-  resolve(reference: string): string {
-    return findDevice(this.#current(), reference).id;
+  /** The id behind a reference as `get` takes it, of the devices whose sites are seen. */
+  resolve(reference: string, isSeen?: (site: string) => boolean): string {
+    return findDevice(this.#current(), reference, isSeen).id;
   }
 
   /** The site tree: every path with devices or settings, and those above it. */
@@ -109,8 +111,12 @@ export class Fleet {
     return await relabel(this.#stores, this.#directory, { selector, labels, dryRun });
   }
 
-  async summary(): Promise<FleetSummary> {
-    return { ...summarize(this.#current().all()), storedResults: await this.#storedResults() };
+  async summary(reach: Reach = Reach.everywhere): Promise<FleetSummary> {
+    const devices = [...this.#current().all()].filter(({ site }) => reach.covers(site));
+    const storedResults = reach.isEverywhere
+      ? await this.#storedResults()
+      : await this.#storedResultsOf(new Set(devices.map(({ id }) => id)));
+    return { ...summarize(devices), storedResults };
   }
 
   /** How many active devices run which release, most devices first. */
@@ -158,5 +164,13 @@ export class Fleet {
       .select(({ fn }) => fn.sum<number | null>("stored").as("stored"))
       .executeTakeFirst();
     return row?.stored ?? 0;
+  }
+
+  async #storedResultsOf(devices: ReadonlySet<string>): Promise<number> {
+    const rows = await this.#stores.telemetry
+      .selectFrom("result_counts")
+      .select(["device", "stored"])
+      .execute();
+    return rows.reduce((sum, { device, stored }) => sum + (devices.has(device) ? stored : 0), 0);
   }
 }

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { MusterError } from "@muster/shared/errors";
 import type { Kysely } from "kysely";
+import { Reach } from "../people/reach.ts";
 import { isDuplicate } from "../storage/errors.ts";
 import type { ControlTables } from "../storage/tables/index.ts";
 import { inTransaction } from "../storage/transaction.ts";
@@ -32,18 +33,21 @@ export class Groups {
   }
 
   /** By name. Each group is counted in a turn of its own, so that many groups hold nobody up. */
-  async list(): Promise<GroupView[]> {
+  async list(reach: Reach = Reach.everywhere): Promise<GroupView[]> {
     const views: GroupView[] = [];
     for (const group of [...this.#current().groups.all()]) {
-      views.push(this.#view(group));
+      const view = this.#view(group, reach);
+      if (isSeen(view, reach)) views.push(view);
       await setImmediate();
     }
     return views;
   }
 
   /** @throws MusterError `request.not-found` */
-  get(name: string): GroupView {
-    return this.#view(this.#require(name));
+  get(name: string, reach: Reach = Reach.everywhere): GroupView {
+    const view = this.#view(this.#require(name), reach);
+    if (!isSeen(view, reach)) throw noGroup(name);
+    return view;
   }
 
   /** @throws MusterError `request.not-found` */
@@ -112,9 +116,10 @@ export class Groups {
     return group;
   }
 
-  #view(group: Group): GroupView {
+  #view(group: Group, reach: Reach): GroupView {
     const view = { ...group, devices: 0, offline: 0 };
     for (const device of this.#settings.directory.matching(parseSelector(group.selector))) {
+      if (!reach.covers(device.site)) continue;
       view.devices += 1;
       if (!device.online) view.offline += 1;
     }
@@ -126,6 +131,9 @@ export class Groups {
     return this.#settings.directory;
   }
 }
+
+/** Who sees some sites only sees the groups that have devices there. */
+const isSeen = ({ devices }: GroupView, reach: Reach): boolean => reach.isEverywhere || devices > 0;
 
 const noGroup = (name: string): MusterError =>
   new MusterError("request.not-found", `There is no group ${name}.`);

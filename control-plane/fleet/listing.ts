@@ -1,4 +1,5 @@
 import { MusterError } from "@muster/shared/errors";
+import { Reach } from "../people/reach.ts";
 import type { Directory } from "./directory.ts";
 import type { FleetDevice } from "./fleet-device.ts";
 import { matches, parseSelector } from "./selector.ts";
@@ -8,10 +9,14 @@ const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
 
 /**
- * One page of the devices that a query describes, by site and name.
+ * One page of the devices within reach that a query describes, by site and name.
  * @throws MusterError `request.invalid` for a limit or cursor that is none, `selector.invalid`
  */
-export function listDevices(directory: Directory, query: DeviceQuery): Page<FleetDevice> {
+export function listDevices(
+  directory: Directory,
+  query: DeviceQuery,
+  reach: Reach = Reach.everywhere,
+): Page<FleetDevice> {
   const limit = query.limit ?? DEFAULT_LIMIT;
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
     throw new MusterError("request.invalid", `A page has 1 to ${MAX_LIMIT} devices, not ${limit}.`);
@@ -20,7 +25,7 @@ export function listDevices(directory: Directory, query: DeviceQuery): Page<Flee
   const items: FleetDevice[] = [];
   for (const device of directory.inOrder()) {
     if (after && !isAfter(device, after)) continue;
-    if (!isWanted(device)) continue;
+    if (!reach.covers(device.site) || !isWanted(device)) continue;
     if (items.length === limit) return { items, next: cursorOf(items.at(-1)) };
     items.push(device);
   }

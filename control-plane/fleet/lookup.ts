@@ -5,22 +5,28 @@ import type { FleetDevice } from "./fleet-device.ts";
 const MIN_PREFIX = 4;
 
 /**
- * The device behind its id, `site/name`, a name that only one device has, or the beginning of an id.
+ * Of the devices whose sites are seen, the one behind its id, `site/name`, a name that only one device has, or the beginning of an id.
  * @throws MusterError `request.not-found`, or `request.conflict` when it names several
  */
-export function findDevice(directory: Directory, reference: string): FleetDevice {
+export function findDevice(
+  directory: Directory,
+  reference: string,
+  isSeen: (site: string) => boolean = () => true,
+): FleetDevice {
   const exact = directory.get(reference);
-  if (exact) return exact;
+  if (exact && isSeen(exact.site)) return exact;
   const slash = reference.lastIndexOf("/");
   const name = reference.slice(slash + 1);
   const site = slash < 0 ? undefined : reference.slice(0, slash);
   const byName = some(
     directory,
-    (device) => device.name === name && (site === undefined || device.site === site),
+    (device) => isSeen(device.site) && device.name === name && (site === undefined || device.site === site),
   );
   const mayBeId = slash < 0 && reference.length >= MIN_PREFIX && /^d[a-z2-7]*$/.test(reference);
   const [only, other] =
-    byName.length > 0 || !mayBeId ? byName : some(directory, ({ id }) => id.startsWith(reference));
+    byName.length > 0 || !mayBeId
+      ? byName
+      : some(directory, ({ id, site }) => isSeen(site) && id.startsWith(reference));
   if (!only) throw new MusterError("request.not-found", `There is no device ${reference}.`);
   if (other)
     throw new MusterError(

@@ -103,9 +103,9 @@ export class Presence {
     return this.#entries.get(device)?.status;
   }
 
-  setRevoked(device: string): void {
+  setStatus(device: string, status: DeviceStatus): void {
     const entry = this.#entries.get(device);
-    if (entry) entry.status = "revoked";
+    if (entry) entry.status = status;
   }
 
   seen(device: string): void {

@@ -20,12 +20,14 @@ export const summaryOf = (device: FleetDevice): DeviceSummary => ({
   running: device.running,
   update: device.reported?.update ?? null,
   lastResult: device.reported?.lastResult ?? null,
+  trust: device.trust,
+  withheldBecause: device.withheldBecause,
 });
 
 export function detailOf(
   device: FleetDevice,
   row: Selectable<DevicesTable>,
-  more: { groups: string[]; connected: boolean; storedResults: number },
+  more: { groups: string[]; connected: boolean; storedResults: number; withheldResults: number },
 ): DeviceDetail {
   const { labels, effectiveLabels, hardware, reported, directive } = device;
   return {
@@ -35,15 +37,31 @@ export function detailOf(
     ),
     groups: more.groups,
     hardware,
+    verdictSentence: device.verdict?.sentence ?? null,
     signingKey: row.signing_key,
     enrolledAt: row.enrolled_at,
     joinToken: row.join_token,
+    identity: {
+      assurance: row.assurance,
+      reason: row.assurance_reason,
+      ekName: row.ek_name,
+      akName: row.ak_name,
+      sealingKey: row.sealing_key,
+      replaces: row.replaces,
+      replacedBy: row.replaced_by,
+    },
+    quarantined:
+      row.quarantined_at === null || device.status !== "quarantined"
+        ? null
+        : { at: row.quarantined_at, reason: row.quarantined_reason ?? "" },
+    decommissionedAt: row.decommissioned_at,
     certificate: { serial: row.certificate_serial, expiresAt: row.certificate_expires_at },
     connected: more.connected,
     reported,
     reportedAt: row.reported_at,
     directive,
     storedResults: more.storedResults,
+    withheldResults: more.withheldResults,
     revoked: row.revoked_at === null ? null : { at: row.revoked_at, reason: row.revoked_reason ?? "" },
   };
 }
@@ -60,10 +78,11 @@ export const updateEntry = (row: Selectable<DeviceUpdatesTable>): TimelineEntry 
   startedAt: row.started_at,
 });
 
-export const eventEntry = (row: DeviceEventsTable): TimelineEntry => ({
+export const eventEntry = (row: Selectable<DeviceEventsTable>): TimelineEntry => ({
   kind: "event",
   at: row.at,
   source: row.source,
   code: row.code,
   message: row.message,
+  withheld: row.withheld === 1,
 });

@@ -1,4 +1,5 @@
 import type { Labels } from "@muster/shared/protocol/primitives";
+import { ASSURANCES, type TrustStanding, VERDICTS } from "../attestation/verdict.ts";
 import type { Liveness } from "./liveness.ts";
 import type { DeviceStatus } from "./types.ts";
 
@@ -10,6 +11,7 @@ export interface SelectorSubject {
   readonly hardwareClass: string;
   readonly status: DeviceStatus;
   readonly liveness: Liveness;
+  readonly trust: TrustStanding;
   readonly agentVersion: string | null;
   readonly arch: string;
   readonly running: { readonly name: string; readonly version: string } | null;
@@ -58,6 +60,13 @@ const group: Fact = {
   is: (subject, value) => subject.inGroup(value),
 };
 
+/** `withheld` alone asks for those that get nothing new, `!withheld` for all others. */
+const withheld: Fact = {
+  exists: ({ trust }) => trust.withheld,
+  is: ({ trust }, value) => String(trust.withheld) === value,
+  values: ["true", "false"],
+};
+
 /** Every key that is a fact; all others are labels. */
 export const FACTS: ReadonlyMap<string, Fact> = new Map([
   ["id", always(({ id }) => id)],
@@ -69,5 +78,8 @@ export const FACTS: ReadonlyMap<string, Fact> = new Map([
   ["release", release],
   ["agent", agent],
   ["liveness", always(({ liveness }) => liveness, ["online", "late", "offline", "flapping"])],
-  ["status", always(({ status }) => status, ["active", "revoked"])],
+  ["status", always(({ status }) => status, ["active", "quarantined", "revoked"])],
+  ["assurance", always(({ trust }) => trust.assurance, ASSURANCES)],
+  ["verdict", always(({ trust }) => trust.verdict, VERDICTS)],
+  ["withheld", withheld],
 ]);

@@ -45,9 +45,9 @@ export const names = (selector: Selector, key: string): boolean =>
 export const valuesOf = (selector: Selector, key: string): string[] =>
   selector.flatMap((requirement) => (requirement.key === key ? requirement.values : []));
 
-/** Whether the device is selected; one that is not active only where the selector names `status`. */
+/** Whether the device is selected; a revoked one only where the selector names `status`. */
 export const matches = (selector: Selector, subject: SelectorSubject): boolean =>
-  (subject.status === "active" || names(selector, "status")) && meetsAll(selector, subject);
+  (subject.status !== "revoked" || names(selector, "status")) && meetsAll(selector, subject);
 
 /** As `matches`, with revoked devices taken for active ones: for those who want to tell why one is left out. */
 export const meetsAll = (selector: Selector, subject: SelectorSubject): boolean =>

@@ -8,6 +8,7 @@ export function summarize(devices: Iterable<FleetDevice>): Omit<FleetSummary, "s
     devices: 0,
     active: 0,
     revoked: 0,
+    withheld: 0,
     liveness: noLiveness(),
     updating: {} as Record<string, number>,
     outcomes: {} as Record<string, number>,
@@ -15,9 +16,10 @@ export function summarize(devices: Iterable<FleetDevice>): Omit<FleetSummary, "s
   const active: FleetDevice[] = [];
   for (const device of devices) {
     summary.devices += 1;
-    summary[device.status] += 1;
+    summary[device.active ? "active" : "revoked"] += 1;
     if (!device.active) continue;
     active.push(device);
+    if (device.withheldBecause !== null) summary.withheld += 1;
     summary.liveness[device.liveness] += 1;
     count(summary.updating, device.reported?.update?.phase);
     count(summary.outcomes, device.reported?.lastResult?.outcome);

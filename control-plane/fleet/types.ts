@@ -2,10 +2,12 @@ import type { HardwareFacts } from "@muster/shared/protocol/hardware";
 import type { Failure, Labels, ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { ReportedState } from "@muster/shared/protocol/state";
 import type { DirectivePayload } from "@muster/shared/trust/directive";
+import type { Assurance, TrustStanding } from "../attestation/verdict.ts";
 import type { Liveness } from "./liveness.ts";
 import type { EffectiveSite, SiteSettings } from "./site-book.ts";
 
-export type DeviceStatus = "active" | "revoked";
+/** `quarantined`: it may connect and attest, and gets nothing new. */
+export type DeviceStatus = "active" | "quarantined" | "revoked";
 
 /** A device as lists show it. Times in milliseconds since the epoch. */
 export interface DeviceSummary {
@@ -26,6 +28,10 @@ export interface DeviceSummary {
   /** The update under way as the device reported it. */
   update: ReportedState["update"];
   lastResult: ReportedState["lastResult"];
+  /** How far it is trusted now; see docs/attestation.md. */
+  trust: TrustStanding;
+  /** Why it gets nothing new, one sentence; null for a device that passes. */
+  withheldBecause: string | null;
 }
 
 export interface DeviceDetail extends DeviceSummary {
@@ -34,15 +40,33 @@ export interface DeviceDetail extends DeviceSummary {
   /** Saved groups that it is in now. */
   groups: string[];
   hardware: HardwareFacts;
+  /** The newest verdict in one sentence; null before the first one. */
+  verdictSentence: string | null;
   signingKey: string;
   enrolledAt: number;
   joinToken: string | null;
+  /** Who it is: by its TPM where it has one. Names hex. */
+  identity: {
+    assurance: Assurance;
+    /** By whose word, or why it is no surer; one sentence. */
+    reason: string | null;
+    ekName: string | null;
+    akName: string | null;
+    sealingKey: string | null;
+    replaces: string | null;
+    replacedBy: string | null;
+  };
+  quarantined: { at: number; reason: string } | null;
+  /** When it told that it had wiped itself. */
+  decommissionedAt: number | null;
   certificate: { serial: string; expiresAt: number };
   connected: boolean;
   reported: ReportedState | null;
   reportedAt: number | null;
   directive: DirectivePayload | null;
   storedResults: number;
+  /** Those of them that came while it did not pass attestation. */
+  withheldResults: number;
   revoked: { at: number; reason: string } | null;
 }
 
@@ -90,8 +114,11 @@ export interface ReleaseCount {
 
 export interface FleetSummary {
   devices: number;
+  /** Not revoked. */
   active: number;
   revoked: number;
+  /** Active devices that get nothing new. */
+  withheld: number;
   liveness: LivenessCounts;
   releases: ReleaseCount[];
   /** Active devices by the phase of the update under way. */
@@ -114,4 +141,11 @@ export type TimelineEntry =
       failure: Failure | null;
       startedAt: number;
     }
-  | { kind: "event"; at: number; source: "device" | "control-plane"; code: string; message: string };
+  | {
+      kind: "event";
+      at: number;
+      source: "device" | "control-plane";
+      code: string;
+      message: string;
+      withheld: boolean;
+    };

@@ -2,6 +2,7 @@ import { setImmediate as breathe } from "node:timers/promises";
 import { MusterError } from "@muster/shared/errors";
 import type { Directory } from "../fleet/directory.ts";
 import type { Liveness } from "../fleet/liveness.ts";
+import { Reach } from "../people/reach.ts";
 import type { FleetHealth, HealthBook, ScoredDevice } from "./book.ts";
 import type { DeviceHealth } from "./device-health.ts";
 import { type Figures, figuresOf } from "./figures.ts";
@@ -9,6 +10,7 @@ import { FLEET, sitesAbove } from "./groups.ts";
 import type { HeartbeatLedger } from "./ledger.ts";
 import { ScopeSums } from "./scope-sums.ts";
 import type { Scope } from "./scopes.ts";
+import { mergeSums, noSums, type Sums } from "./sums.ts";
 import { groupScore, type Tally, tallyOf } from "./tally.ts";
 
 /** Sites and devices named in a report: what is wrong first, on one screen. */
@@ -97,11 +99,17 @@ export class HealthReports {
     this.#now = now;
   }
 
-  /** @throws MusterError `request.invalid`, `request.not-found` */
-  async report(filter: HealthFilter = {}): Promise<HealthReport> {
+  /**
+   * Without a filter it is about all that lies within reach.
+   * @throws MusterError `request.invalid`, `request.not-found`, `access.denied` for figures of more than that
+   */
+  async report(filter: HealthFilter = {}, reach: Reach = Reach.everywhere): Promise<HealthReport> {
     const scope = this.#scopeOf(filter);
+    if (!reach.isEverywhere) requireSites(scope, reach);
     const fleet = await this.#fleet();
-    return this.#cached(`${scope.kind}:${scope.name}`, () => this.#make(fleet, scope));
+    const sites = scope.name === FLEET && !reach.isEverywhere ? reach.sites : undefined;
+    const key = `${scope.kind}:${scope.name}:${sites ?? ""}`;
+    return this.#cached(key, () => this.#make(fleet, scope, sites));
   }
 
   /** Every site and every site above one, in path order. */
@@ -124,9 +132,9 @@ export class HealthReports {
    * Figures of a scope over time.
    * @param text `fleet`, `site:PATH`, `class:NAME`, `release:NAME@VERSION` or `device:ID`
    * @param stepMs a multiple of 5 minutes
-   * @throws MusterError `request.invalid`, `request.not-found`
+   * @throws MusterError `request.invalid`, `request.not-found`, `access.denied` for more than lies within reach
    */
-  async series(text: string, from: number, to: number, stepMs: number) {
+  async series(text: string, from: number, to: number, stepMs: number, reach: Reach = Reach.everywhere) {
     if (stepMs <= 0 || stepMs % STEP_MS !== 0)
       throw new MusterError("request.invalid", "The step is a multiple of 5 minutes (300 s).");
     if (to <= from || (to - from) / stepMs > MOST_POINTS)
@@ -134,8 +142,22 @@ export class HealthReports {
         "request.invalid",
         `A series has from 1 to ${MOST_POINTS} points: choose another step or another time.`,
       );
-    const points = await this.#sums.series(this.#scopeNamed(text), from, to, stepMs);
+    const scope = this.#scopeNamed(text);
+    if (!reach.isEverywhere) this.#requireSeries(scope, reach);
+    const points = await this.#sums.series(scope, from, to, stepMs);
     return points.map(({ at, sums }) => ({ at, ...figuresOf(sums) }));
+  }
+
+  #requireSeries(scope: Scope, reach: Reach): void {
+    if (scope.kind === "site" && scope.name === FLEET)
+      throw new MusterError("access.denied", `Name a site: you see ${reach.text}.`);
+    if (scope.kind !== "device") {
+      requireSites({ kind: scope.kind, name: scope.name }, reach);
+      return;
+    }
+    const site = this.#directory.get(scope.name)?.site;
+    if (site === undefined || !reach.covers(site))
+      throw new MusterError("request.not-found", `There is no device ${scope.name}.`);
   }
 
   async #fleet(): Promise<FleetHealth> {
@@ -144,8 +166,9 @@ export class HealthReports {
     return age >= 0 && age < STALE_MS ? fleet : await this.#book.refresh();
   }
 
-  #make(fleet: FleetHealth, scope: HealthReport["scope"]): HealthReport {
-    const devices = fleet.devices.filter(({ device }) => isIn(scope, device));
+  #make(fleet: FleetHealth, scope: HealthReport["scope"], sites?: readonly string[]): HealthReport {
+    const scopes = sites?.map((name) => ({ kind: "site" as const, name })) ?? [scope];
+    const devices = fleet.devices.filter(({ device }) => scopes.some((each) => isIn(each, device)));
     const bySite = new Map<string, ScoredDevice[]>();
     for (const each of devices) {
       const list = bySite.get(each.device.site);
@@ -164,8 +187,8 @@ export class HealthReports {
       ...tallyOf(devices),
       worstSites,
       worstDevices: worstOf(devices, NAMED).map(lineOf),
-      now: figuresOf(this.#sums.recent(scope)),
-      day: figuresOf(this.#sums.lastHours(scope, DAY_HOURS)),
+      now: figuresOf(sumOf(scopes, (each) => this.#sums.recent(each))),
+      day: figuresOf(sumOf(scopes, (each) => this.#sums.lastHours(each, DAY_HOURS))),
     };
   }
 
@@ -249,6 +272,23 @@ export class HealthReports {
     if (!this.#cache.has(key)) this.#cache.set(key, make());
     return this.#cache.get(key) as T;
   }
+}
+
+/** What is kept by class and release does not say where it was. The fleet stands for what lies within reach. */
+function requireSites({ kind, name }: HealthReport["scope"], reach: Reach): void {
+  if (kind !== "site")
+    throw new MusterError(
+      "access.denied",
+      `Figures of a ${kind} are of the whole fleet, not of ${reach.text}.`,
+    );
+  if (name !== FLEET && !reach.covers(name))
+    throw new MusterError("request.not-found", `There is no site ${name}.`);
+}
+
+function sumOf(scopes: readonly Scope[], read: (scope: Scope) => Sums): Sums {
+  const sums = noSums();
+  for (const scope of scopes) mergeSums(sums, read(scope));
+  return sums;
 }
 
 function isIn({ kind, name }: HealthReport["scope"], device: ScoredDevice["device"]): boolean {

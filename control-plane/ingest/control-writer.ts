@@ -21,13 +21,16 @@ const rankOf = (column: string): string =>
  * repeated without another result, since a batch is acknowledged only after telemetry.db has it too.
  */
 export class ControlWriter {
+  readonly #isWithheld: (device: string) => boolean;
   readonly #state: Statement;
   readonly #birth: Statement;
   readonly #update: Statement;
   readonly #event: Statement;
   readonly #shadow: ShadowWriter;
 
-  constructor(db: Database) {
+  /** @param isWithheld true for a device that does not pass attestation now: its events are marked */
+  constructor(db: Database, isWithheld: (device: string) => boolean) {
+    this.#isWithheld = isWithheld;
     this.#state = db.prepare(
       `UPDATE devices SET reported = @reported, reported_session = @session, reported_seq = @seq,
          reported_at = @receivedAt, running_digest = @running
@@ -49,8 +52,8 @@ export class ControlWriter {
          AND (excluded.outcome IS NOT NULL OR ${rankOf("excluded.phase")} >= ${rankOf("device_updates.phase")})`,
     );
     this.#event = db.prepare(
-      `INSERT INTO device_events (id, device, source, code, message, at, received_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+      `INSERT INTO device_events (id, device, source, code, message, at, received_at, withheld)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     );
     this.#shadow = new ShadowWriter(db);
   }
@@ -61,6 +64,7 @@ export class ControlWriter {
     batches: Iterable<FreshBatch>,
     notes: Iterable<Note & { id: string }>,
   ): void {
+    const withheld = (device: string): 0 | 1 => (this.#isWithheld(device) ? 1 : 0);
     for (const state of states) this.#writeState(state);
     for (const { device, outbox, receivedAt, records } of batches)
       for (const record of records) {
@@ -69,11 +73,11 @@ export class ControlWriter {
         else if (record.kind === "event") {
           const { code, message } = record.body;
           const id = `${device}/${outbox}/${record.seq}`;
-          this.#event.run(id, device, "device", code, message, record.at, receivedAt);
+          this.#event.run(id, device, "device", code, message, record.at, receivedAt, withheld(device));
         }
       }
     for (const { id, device, code, message, receivedAt } of notes)
-      this.#event.run(id, device, "control-plane", code, message, receivedAt, receivedAt);
+      this.#event.run(id, device, "control-plane", code, message, receivedAt, receivedAt, 0);
   }
 
   #writeState({ device, session, seq, receivedAt, state, birth }: PendingState): void {
@@ -97,7 +101,16 @@ export class ControlWriter {
     } catch (error) {
       if (!isMusterError(error, "shadow.report-invalid")) throw error;
       const { code, message } = error;
-      this.#event.run(`${device}/${outbox}/${seq}`, device, "control-plane", code, message, at, receivedAt);
+      this.#event.run(
+        `${device}/${outbox}/${seq}`,
+        device,
+        "control-plane",
+        code,
+        message,
+        at,
+        receivedAt,
+        0,
+      );
     }
   }
 

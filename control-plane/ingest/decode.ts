@@ -1,4 +1,5 @@
 import { MusterError } from "@muster/shared/errors";
+import { EvidenceMessage } from "@muster/shared/protocol/evidence";
 import { Batch, Birth, Heartbeat, StateMessage, Will } from "@muster/shared/protocol/messages";
 import type { UpChannel } from "@muster/shared/protocol/topics";
 import { decodeMessage } from "@muster/shared/protocol/wire";
@@ -8,7 +9,8 @@ export type UpMessage =
   | { channel: "state"; body: StateMessage }
   | { channel: "heartbeat"; body: Heartbeat }
   | { channel: "batch"; body: Batch }
-  | { channel: "will"; body: Will };
+  | { channel: "will"; body: Will }
+  | { channel: "evidence"; body: EvidenceMessage };
 
 /**
  * What a device published, checked.
@@ -27,7 +29,7 @@ export function decodeUp(channel: UpChannel, payload: Uint8Array): UpMessage {
     case "will":
       return { channel, body: decodeMessage(Will, payload) };
     case "evidence":
-      throw new MusterError("wire.malformed", "This control plane takes no evidence messages.");
+      return { channel, body: decodeMessage(EvidenceMessage, payload) };
   }
 }
 

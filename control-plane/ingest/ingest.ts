@@ -1,4 +1,5 @@
 import { asMusterError, isMusterError, type MusterError } from "@muster/shared/errors";
+import type { Evidence } from "@muster/shared/protocol/evidence";
 import type { Ack, Batch } from "@muster/shared/protocol/messages";
 import type { UpChannel } from "@muster/shared/protocol/topics";
 import type { Presence } from "../fleet/presence.ts";
@@ -22,7 +23,18 @@ export interface IngestPorts {
   observers?: readonly HeartbeatObserver[];
   /** Keep records of other kinds than results. */
   keepers?: readonly RecordObserver[];
+  /** Asks devices for evidence and appraises it. */
+  attestation?: Attester;
+  /** True for a device that does not pass attestation now: what it tells is marked. */
+  isWithheld?: (device: string) => boolean;
   onError(error: MusterError): void;
+}
+
+/** Who is told of sessions and of what devices run, and takes evidence. Running releases go by their digest. */
+export interface Attester {
+  born(device: string, running: string | null): void;
+  told(device: string, running: string | null): void;
+  take(device: string, evidence: Evidence): void;
 }
 
 export interface IngestSettings {
@@ -95,7 +107,13 @@ export class Ingest {
     this.#settings = settings;
     this.#ports = ports;
     this.#now = now;
-    this.#recorder = new Recorder(stores, ports.heartbeats, ports.observers ?? [], ports.keepers ?? []);
+    this.#recorder = new Recorder(
+      stores,
+      ports.heartbeats,
+      ports.observers ?? [],
+      ports.keepers ?? [],
+      ports.isWithheld,
+    );
     this.#queue = new EntryQueue(settings.queueRecords);
     this.#noteRate = new RateWindow(settings.notesPerMinute);
   }
@@ -167,17 +185,23 @@ export class Ingest {
       case "birth": {
         const { session, state, hardware, agentVersion } = message.body;
         const begun = this.#presence.beginSession(device, session);
-        if (begun === "former") this.counters.stale += 1;
-        else
-          this.#keepState({ device, session, seq: 0, receivedAt, state, birth: { hardware, agentVersion } });
+        if (begun === "former") {
+          this.counters.stale += 1;
+          return;
+        }
+        this.#keepState({ device, session, seq: 0, receivedAt, state, birth: { hardware, agentVersion } });
+        this.#ports.attestation?.born(device, state.running?.digest ?? null);
         return;
       }
       case "state": {
         const { session, seq, state } = message.body;
         this.#presence.seen(device);
-        if (this.#presence.isCurrent(device, session))
-          this.#keepState({ device, session, seq, receivedAt, state });
-        else this.counters.stale += 1;
+        if (!this.#presence.isCurrent(device, session)) {
+          this.counters.stale += 1;
+          return;
+        }
+        this.#keepState({ device, session, seq, receivedAt, state });
+        this.#ports.attestation?.told(device, state.running?.digest ?? null);
         return;
       }
       case "heartbeat":
@@ -188,6 +212,10 @@ export class Ingest {
       case "batch":
         this.#presence.seen(device);
         this.#takeBatch(device, message.body, receivedAt);
+        return;
+      case "evidence":
+        this.#presence.seen(device);
+        this.#ports.attestation?.take(device, message.body.evidence);
         return;
       case "will":
         if (!this.#presence.endSession(device, message.body.session)) this.counters.stale += 1;

@@ -31,19 +31,23 @@ export class Recorder {
   readonly #observers: readonly HeartbeatObserver[];
   readonly #keepers: readonly RecordObserver[];
 
-  /** @param keepers keep records of other kinds than results */
+  /**
+   * @param keepers keep records of other kinds than results
+   * @param isWithheld true for a device that does not pass attestation now: what it tells is marked
+   */
   constructor(
     stores: Stores,
     heartbeats: HeartbeatBook,
     observers: readonly HeartbeatObserver[],
     keepers: readonly RecordObserver[] = [],
+    isWithheld: (device: string) => boolean = () => false,
   ) {
     this.#stores = stores;
     this.#keepers = keepers;
     this.#heartbeats = heartbeats;
     this.#observers = [heartbeats, ...observers];
-    this.#control = new ControlWriter(stores.controlRaw);
-    this.#telemetry = new TelemetryWriter(stores.telemetryRaw);
+    this.#control = new ControlWriter(stores.controlRaw, isWithheld);
+    this.#telemetry = new TelemetryWriter(stores.telemetryRaw, isWithheld);
   }
 
   /**

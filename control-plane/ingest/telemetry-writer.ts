@@ -10,6 +10,7 @@ type GapRecord = Extract<OutboxRecord, { kind: "gap" }>;
 /** Writes results, gaps and outbox positions to telemetry.db. */
 export class TelemetryWriter {
   readonly #db: Database;
+  readonly #isWithheld: (device: string) => boolean;
   readonly #position: Statement<[string, string], { up_to: number }>;
   readonly #setPosition: Statement<[string, string, number, number], number>;
   readonly #builds: BuildIds;
@@ -17,8 +18,10 @@ export class TelemetryWriter {
   readonly #gap: Statement;
   readonly #inserts = new Map<string, Statement>();
 
-  constructor(db: Database) {
+  /** @param isWithheld true for a device that does not pass attestation now: its results are marked */
+  constructor(db: Database, isWithheld: (device: string) => boolean) {
     this.#db = db;
+    this.#isWithheld = isWithheld;
     this.#position = db.prepare("SELECT up_to FROM outbox_positions WHERE device = ? AND outbox = ?");
     this.#setPosition = db
       .prepare<[string, string, number, number], number>(
@@ -29,8 +32,9 @@ export class TelemetryWriter {
       .pluck();
     this.#builds = new BuildIds(db);
     this.#count = db.prepare(
-      `INSERT INTO result_counts (device, stored) VALUES (?, ?)
-       ON CONFLICT (device) DO UPDATE SET stored = result_counts.stored + excluded.stored`,
+      `INSERT INTO result_counts (device, stored, withheld) VALUES (?, ?, ?)
+       ON CONFLICT (device) DO UPDATE SET stored = result_counts.stored + excluded.stored,
+         withheld = result_counts.withheld + excluded.withheld`,
     );
     this.#gap = db.prepare(
       `INSERT INTO gaps (device, outbox, seq, kind, records, from_seq, to_seq, at, received_at)
@@ -57,14 +61,15 @@ export class TelemetryWriter {
     if (records.length === 0) return;
     const insert = this.#insertInto(receivedAt);
     const source = this.#setPosition.get(device, outbox, upTo, receivedAt)!;
+    const withheld = this.#isWithheld(device) ? 1 : 0;
     let results = 0;
     for (const record of records) {
       if (record.kind === "result") {
-        insert.run(resultRow(source, this.#builds.idOf(record.body), receivedAt, record));
+        insert.run([...resultRow(source, this.#builds.idOf(record.body), receivedAt, record), withheld]);
         results += 1;
       } else if (record.kind === "gap") this.#gap.run(...gapRow(device, outbox, receivedAt, record));
     }
-    if (results > 0) this.#count.run(device, results);
+    if (results > 0) this.#count.run(device, results, withheld * results);
   }
 
   #insertInto(at: number): Statement {
@@ -82,7 +87,7 @@ export class TelemetryWriter {
   }
 }
 
-/** In the order of `RESULT_COLUMNS`. */
+/** In the order of `RESULT_COLUMNS`, but for the last. */
 function resultRow(source: number, build: number, receivedAt: number, record: ResultRecord): unknown[] {
   const { seq, at, body } = record;
   const { top, failure } = body;

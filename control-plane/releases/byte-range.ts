@@ -1,3 +1,6 @@
+/** A longer header is no range that anybody would ask for, and would take long to read. */
+const LONGEST_RANGE = 200;
+
 /** What a request asks for of a representation: all of it, a part, or a part that it does not have. */
 export type ByteRange = "all" | "unsatisfiable" | { start: number; end: number };
 
@@ -13,7 +16,8 @@ export interface RangeRequest {
  * @param etag strong entity tag, with its quotes
  */
 export function requestedRange({ range, ifRange }: RangeRequest, size: number, etag: string): ByteRange {
-  if (range === undefined || (ifRange !== undefined && ifRange.trim() !== etag)) return "all";
+  if (range === undefined || range.length > LONGEST_RANGE) return "all";
+  if (ifRange !== undefined && ifRange.trim() !== etag) return "all";
   const match = /^\s*bytes\s*=\s*(\d{0,15})\s*-\s*(\d{0,15})\s*$/i.exec(range);
   const [, first = "", last = ""] = match ?? [];
   if (!match || (first === "" && last === "")) return "all";

@@ -1,12 +1,10 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { readFile, realpath, stat } from "node:fs/promises";
-import { basename, dirname, isAbsolute, join, relative } from "node:path";
+import { readFile, realpath } from "node:fs/promises";
+import { dirname } from "node:path";
 import { asMusterError, MusterError } from "@muster/shared/errors";
-import type { Digest } from "@muster/shared/protocol/primitives";
 import {
   type Artifact,
   type Component,
+  type ModelVariant,
   ReleaseManifest,
   releaseTarget,
 } from "@muster/shared/protocol/release";
@@ -16,12 +14,8 @@ import { canonicalJson } from "@muster/shared/trust/canonical-json";
 import { hexOf, sha256 } from "@muster/shared/trust/digest";
 import type { TargetEntry } from "@muster/shared/trust/tuf";
 import { requireSound } from "./manifest-rules.ts";
-
-/** A file to upload. */
-export interface PackagedFile {
-  file: string;
-  artifact: Artifact;
-}
+import { hashFile, type PackagedFile } from "./release-file.ts";
+import type { SealedModels } from "./sealing.ts";
 
 export interface PackagedRelease {
   manifest: ReleaseManifest;
@@ -53,12 +47,14 @@ export async function readReleaseSpec(specFile: string): Promise<ReleaseSpec> {
 /**
  * Hashes the files that a spec names, which lie in its directory or below, and makes the manifest.
  * @param sequence one more than the newest release of this name
+ * @param sealed model files to take in place of those that the spec names
  * @throws MusterError `release.manifest-invalid` that names the file which is missing, empty or outside
  */
 export async function packageRelease(
   specFile: string,
   spec: ReleaseSpec,
   sequence: number,
+  sealed: SealedModels = new Map(),
 ): Promise<PackagedRelease> {
   const dir = await realpath(dirname(specFile));
   const files = new Map<string, PackagedFile>();
@@ -66,6 +62,12 @@ export async function packageRelease(
     const packaged = await hashFile(dir, name);
     files.set(packaged.artifact.digest, packaged);
     return packaged.artifact;
+  };
+  const addModel = async (name: string): Promise<Pick<ModelVariant, "model" | "sealed">> => {
+    const taken = sealed.get(name);
+    if (!taken) return { model: await add(name) };
+    files.set(taken.packaged.artifact.digest, taken.packaged);
+    return { model: taken.packaged.artifact, sealed: taken.sealed };
   };
   const components: Component[] = [];
   for (const component of spec.components) {
@@ -80,7 +82,7 @@ export async function packageRelease(
         id,
         precision,
         requires,
-        model: await add(model),
+        ...(await addModel(model)),
         golden: await add(golden),
         reference: await add(reference),
       });
@@ -112,31 +114,4 @@ export async function packageRelease(
     sha256: hexOf(sha256(text)),
   };
   return { manifest, text, target, files: [...files.values()] };
-}
-
-async function hashFile(dir: string, name: string): Promise<PackagedFile> {
-  const invalid = (why: string, cause?: unknown) =>
-    new MusterError("release.manifest-invalid", `The file ${name} of the release ${why}.`, { cause });
-  let file: string;
-  try {
-    file = await realpath(join(dir, name));
-  } catch (cause) {
-    throw invalid("does not exist", cause);
-  }
-  const inside = relative(dir, file);
-  if (inside.startsWith("..") || isAbsolute(inside)) throw invalid("lies outside its directory");
-  if (!(await stat(file)).isFile()) throw invalid("is not a file");
-  const hash = createHash("sha256");
-  let size = 0;
-  try {
-    for await (const chunk of createReadStream(file)) {
-      hash.update(chunk as Buffer);
-      size += (chunk as Buffer).byteLength;
-    }
-  } catch (cause) {
-    throw invalid("cannot be read", cause);
-  }
-  if (size === 0) throw invalid("is empty");
-  const digest: Digest = `sha256:${hash.digest("hex")}`;
-  return { file, artifact: { name: basename(name), digest, size } };
 }

@@ -1,6 +1,12 @@
 import { MusterError } from "@muster/shared/errors";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
-import { type Artifact, artifactsOf, ReleaseManifest, releaseTarget } from "@muster/shared/protocol/release";
+import {
+  type Artifact,
+  artifactsOf,
+  keysOf,
+  ReleaseManifest,
+  releaseTarget,
+} from "@muster/shared/protocol/release";
 import { parseJson } from "@muster/shared/protocol/validate";
 import { canonicalJson } from "@muster/shared/trust/canonical-json";
 import { hexOf, sha256 } from "@muster/shared/trust/digest";
@@ -36,7 +42,7 @@ export class ReleaseRegistry {
    * @param given `manifest`: the canonical JSON of a `ReleaseManifest`; `targets`: signed targets metadata that
    * lists it and every release registered before
    * @throws MusterError `release.manifest-invalid`, `release.exists`, `release.artifact-missing`,
-   * `artifact.corrupted` (an artifact has another size), `release.digest-mismatch`, `request.conflict` (somebody
+   * `key.unknown`, `artifact.corrupted` (an artifact has another size), `release.digest-mismatch`, `request.conflict` (somebody
    * else registered meanwhile: read the trust view and sign again) or of the `trust.` family
    */
   async create(given: { manifest: string; targets: string }): Promise<ReleaseView> {
@@ -59,6 +65,8 @@ export class ReleaseRegistry {
     await this.#requireArtifacts(artifacts);
     await inTransaction(db, async (tx) => {
       await requireNew(tx, manifest);
+      const keys = keysOf(manifest);
+      await requireKeys(tx, keys);
       const entries = targetEntries(parseTargets(given.targets));
       const registered = await tx.selectFrom("releases").select(["name", "version", "digest"]).execute();
       requireEntries(entries, registered, {
@@ -68,6 +76,7 @@ export class ReleaseRegistry {
       });
       await trust.acceptTargets(tx, given.targets);
       await tx.insertInto("releases").values(row).execute();
+      for (const key of keys) await tx.insertInto("release_keys").values({ release: digest, key }).execute();
       for (const artifact of artifacts)
         await tx
           .insertInto("release_artifacts")
@@ -174,6 +183,16 @@ export class ReleaseRegistry {
           `${name} (${digest}) has ${stored} bytes; the manifest says ${size}.`,
         );
     }
+  }
+}
+
+/** A release whose key is nowhere could run on no device. */
+async function requireKeys(tx: ControlTransaction, keys: readonly string[]): Promise<void> {
+  for (const id of keys) {
+    const row = await tx.selectFrom("model_keys").select("wrapped").where("id", "=", id).executeTakeFirst();
+    if (!row)
+      throw new MusterError("key.unknown", `The release needs the model key ${id}, which was not put.`);
+    if (row.wrapped === null) throw new MusterError("key.withdrawn");
   }
 }
 

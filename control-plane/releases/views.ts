@@ -8,6 +8,8 @@ interface VariantView {
   requires: Requirements;
   /** Size of the model file, bytes. */
   size: number;
+  /** Key that the model file is sealed with; null for one that lies open. */
+  sealedWith: string | null;
 }
 
 interface ComponentView {
@@ -45,11 +47,12 @@ export function releaseView(row: ReleasesTable, quarantines: readonly Quarantine
       const { type, name, version } = component;
       if (component.type === "config")
         return { type, name, version, variants: [], size: component.document.size };
-      const variants = component.variants.map(({ id, precision, requires, model }) => ({
+      const variants = component.variants.map(({ id, precision, requires, model, sealed }) => ({
         id,
         precision,
         requires,
         size: model.size,
+        sealedWith: sealed?.key ?? null,
       }));
       const size = component.variants.reduce(
         (sum, variant) => sum + variant.model.size + variant.golden.size + variant.reference.size,

@@ -1,27 +1,47 @@
+import type { Directory } from "../fleet/directory.ts";
 import type { DeviceRecord } from "./model.ts";
 import type { DeviceCounts } from "./views.ts";
 
 export type Situation = keyof Omit<DeviceCounts, "total">;
 
+/** What is asked of a device besides its record, only where it matters. */
+export interface Seen {
+  isOnline(): boolean;
+  isWithheld(): boolean;
+}
+
+/** A device as the directory sees it at the moment of asking. */
+export const seenIn = (directory: Directory, device: string): Seen => ({
+  isOnline: () => directory.get(device)?.online ?? false,
+  isWithheld: () => directory.withheldBecause(device) !== undefined,
+});
+
 /**
  * Where a device stands. `told` is told apart by whether it is seen now, and a device that the open wave or one
- * before it waits for by whether it could be told at all.
+ * before it waits for by whether it could be told at all. Until the rollout has ended, what a withheld device told
+ * counts for nothing; afterwards what it proved then stays as it was.
  */
 export function situationOf(
   { status, wave }: Pick<DeviceRecord, "status" | "wave">,
-  open: number | null,
-  isOnline: () => boolean,
+  { open, ended }: { open: number | null; ended: boolean },
+  seen: Seen,
 ): Situation {
   if (status === "return-failed") return "returnFailed";
-  if (status === "waiting") return open !== null && wave <= open && !isOnline() ? "offline" : "waiting";
+  if (status === "waiting") {
+    if (open === null || wave > open) return "waiting";
+    return seen.isWithheld() ? "withheld" : seen.isOnline() ? "waiting" : "offline";
+  }
+  if (status === "retrying" || (!ended && (status === "succeeded" || status === "failed")))
+    return seen.isWithheld() ? "withheld" : status;
   if (status !== "told") return status;
-  return isOnline() ? "pending" : "silent";
+  return seen.isOnline() ? "pending" : "silent";
 }
 
 export const noDevices = (): DeviceCounts => ({
   total: 0,
   waiting: 0,
   offline: 0,
+  withheld: 0,
   pending: 0,
   silent: 0,
   retrying: 0,
@@ -37,20 +57,21 @@ export const noDevices = (): DeviceCounts => ({
 });
 
 /**
- * Counts of each wave, by its number from 0, and of all devices. `open` is the open wave; `isOnline` is asked by
- * the place of a record.
+ * Counts of each wave, by its number from 0, and of all devices. `open` is the open wave; what is seen of a device is
+ * asked by the place of its record.
  */
 export function countDevices(
   records: readonly DeviceRecord[],
-  open: number | null,
-  isOnline: (place: number) => boolean,
+  progress: { open: number | null; ended: boolean },
+  seen: { isOnline(place: number): boolean; isWithheld(place: number): boolean },
 ): { waves: DeviceCounts[]; all: DeviceCounts } {
   const waves: DeviceCounts[] = [];
   for (const [place, record] of records.entries()) {
     while (waves.length <= record.wave) waves.push(noDevices());
     const counts = waves[record.wave] as DeviceCounts;
     counts.total += 1;
-    counts[situationOf(record, open, () => isOnline(place))] += 1;
+    const here = { isOnline: () => seen.isOnline(place), isWithheld: () => seen.isWithheld(place) };
+    counts[situationOf(record, progress, here)] += 1;
   }
   return { waves, all: sumOf(waves) };
 }

@@ -63,10 +63,11 @@ export class Directives {
 
   /**
    * True for a directive that its device has not taken up and half of whose validity is over: issued anew with
-   * the same content, a device that comes back after a long time finds one that it may still accept.
+   * the same content, a device that comes back after a long time finds one that it may still accept. One that is
+   * withheld has to pass first.
    */
-  isDue({ active, directive, reported }: FleetDevice): boolean {
-    if (!active || directive === null) return false;
+  isDue({ active, directive, reported, withheldBecause }: FleetDevice): boolean {
+    if (!active || directive === null || withheldBecause !== null) return false;
     if (this.#clock() < directive.issuedAt + DIRECTIVE_VALIDITY / 2) return false;
     return (reported?.generation ?? 0) < directive.generation;
   }

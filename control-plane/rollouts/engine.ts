@@ -274,10 +274,11 @@ export class Engine {
 
   #track(): void {
     const open: TrackedRollout[] = [];
+    const withheld = new Set(this.#settings.directory.withheld().map(({ id }) => id));
     for (const loaded of this.#shelf.all()) {
       const { id, state, release, wave, waveOpenedAt, plan } = loaded.rollout;
       if ((state !== "running" && state !== "paused") || wave === null || waveOpenedAt === null) continue;
-      const members = loaded.exposureMembers(wave);
+      const members = loaded.exposureMembers(wave, withheld);
       open.push({
         rollout: id,
         digest: release.digest,

@@ -81,6 +81,16 @@ export class FleetFacts implements Facts {
     return this.#past.hasSentBack(rollout, device);
   }
 
+  isWithheld(place: number): boolean {
+    const { device } = this.#own.rollout.devices[place] ?? {};
+    return device !== undefined && this.#directory.withheldBecause(device) !== undefined;
+  }
+
+  verdictOf(place: number): ReturnType<Facts["verdictOf"]> {
+    const device = this.#directory.get(this.#own.rollout.devices[place]?.device ?? "");
+    return device?.verdict ? { tier: device.trust.verdict, at: device.verdict.at } : null;
+  }
+
   isOnline(place: number): boolean {
     let known = this.#online[place];
     if (known === undefined) {

@@ -23,7 +23,7 @@ export class LoadedRollout {
   #places: Map<string, number> | undefined;
   #handles: readonly (FleetDevice | undefined)[] | undefined;
   #online: { round: number; at: number; list: (boolean | undefined)[] } | undefined;
-  #members: { devices: Rollout["devices"]; wave: number; list: TrackedMember[] } | undefined;
+  #members: { devices: Rollout["devices"]; wave: number; without: string; list: TrackedMember[] } | undefined;
 
   constructor(rollout: Rollout, row: Pick<RolloutsTable, "revision" | "members_revision">) {
     this.#rollout = rollout;
@@ -98,12 +98,18 @@ export class LoadedRollout {
     return this.#online.list;
   }
 
-  /** Whose evidence counts in the open wave; the same list as before where nothing has changed. */
-  exposureMembers(wave: number): readonly TrackedMember[] {
+  /**
+   * Whose evidence counts in the open wave; the same list as before where nothing has changed.
+   * @param withheld devices whose word counts for nothing
+   */
+  exposureMembers(wave: number, withheld: ReadonlySet<string>): readonly TrackedMember[] {
     const { devices } = this.#rollout;
-    if (this.#members?.devices !== devices || this.#members.wave !== wave)
-      this.#members = { devices, wave, list: membersOf(devices, wave) };
-    return this.#members.list;
+    const without = [...withheld].sort().join();
+    const known = this.#members;
+    if (known?.devices === devices && known.wave === wave && known.without === without) return known.list;
+    const list = membersOf(devices, wave).filter(({ device }) => !withheld.has(device));
+    this.#members = { devices, wave, without, list };
+    return list;
   }
 
   #index(): Map<string, number> {

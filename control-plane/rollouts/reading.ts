@@ -2,15 +2,18 @@ import { MusterError } from "@muster/shared/errors";
 import type { Failure, ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { Kysely } from "kysely";
 import type { Directory } from "../fleet/directory.ts";
+import { Reach } from "../people/reach.ts";
 import type { Stores } from "../storage/database.ts";
+import { siteIsWithin } from "../storage/site-filter.ts";
 import type { ControlTables } from "../storage/tables/index.ts";
 import type { RolloutDevicesTable, RolloutsTable } from "../storage/tables/rollouts.ts";
 import { approvalsOf } from "./approvals.ts";
-import { situationOf } from "./counts.ts";
+import { seenIn, situationOf } from "./counts.ts";
 import { type Counted, readCounts } from "./device-counts.ts";
 import type { GateView } from "./gate/views.ts";
 import type { Actor } from "./model.ts";
 import type { Prospect } from "./outlook.ts";
+import { namesDevices, seenBy } from "./sight.ts";
 import { parsed, planOf, releaseOf } from "./store.ts";
 import type {
   DeviceRolloutView,
@@ -60,11 +63,14 @@ export async function readPage(
   db: Kysely<ControlTables>,
   directory: Directory,
   { limit = ROLLOUTS_PAGE, cursor }: PageQuery,
+  reach: Reach = Reach.everywhere,
 ): Promise<RolloutPage> {
   const [, at, id] = cursor === undefined ? [] : (/^(\d{1,15})\.(\w{1,64})$/.exec(cursor) ?? refuse(cursor));
+  const seen = await seenBy(db, directory, reach);
   const rows = await db
     .selectFrom("rollouts")
     .selectAll()
+    .$if(seen !== undefined, (query) => query.where(seen!))
     .$if(cursor !== undefined, (query) =>
       query.where((where) =>
         where.or([
@@ -95,6 +101,7 @@ export async function readView(
   row: RolloutsTable,
   directory: Directory,
   { gate, held }: Prospect,
+  reach: Reach = Reach.everywhere,
 ): Promise<RolloutView> {
   const counted = (await readCounts(control, [row], directory))(row.id);
   return {
@@ -109,7 +116,7 @@ export async function readView(
     })),
     held: countHeld(held),
     gate: gate ?? parsed<GateView>(row.gate),
-    failures: await readFailures(control, row.id),
+    failures: await readFailures(control, row.id, reach),
   };
 }
 
@@ -126,7 +133,11 @@ function countHeld(held: Prospect["held"]): HeldCounts {
   return counts;
 }
 
-async function readFailures(db: Kysely<ControlTables>, rollout: string): Promise<RolloutView["failures"]> {
+async function readFailures(
+  db: Kysely<ControlTables>,
+  rollout: string,
+  reach: Reach,
+): Promise<RolloutView["failures"]> {
   const rows = await db
     .selectFrom("rollout_devices")
     .leftJoin("devices", "devices.id", "rollout_devices.device")
@@ -137,6 +148,7 @@ async function readFailures(db: Kysely<ControlTables>, rollout: string): Promise
     .execute();
   const byCode = new Map<string, { devices: number; example: string }>();
   for (const { failure, name, site, device } of rows) {
+    if (!reach.covers(site)) continue;
     const { code, message } = JSON.parse(failure ?? "{}") as Failure;
     const seen = byCode.get(code);
     if (seen) seen.devices += 1;
@@ -150,10 +162,11 @@ async function readFailures(db: Kysely<ControlTables>, rollout: string): Promise
 /** A page of devices in their order. @throws MusterError `request.invalid` for a cursor that is none */
 export async function readDevices(
   db: Kysely<ControlTables>,
-  { id, wave }: RolloutsTable,
+  rollout: RolloutsTable,
   directory: Directory,
   prospect: Prospect,
   { limit = DEVICES_PAGE, cursor }: PageQuery,
+  reach: Reach = Reach.everywhere,
 ): Promise<RolloutDevicePage> {
   if (cursor !== undefined && !/^\d{1,9}$/.test(cursor)) refuse(cursor);
   const rows = await db
@@ -161,20 +174,21 @@ export async function readDevices(
     .leftJoin("devices", "devices.id", "rollout_devices.device")
     .selectAll("rollout_devices")
     .select("devices.name")
-    .where("rollout", "=", id)
+    .where("rollout", "=", rollout.id)
+    .$if(!reach.isEverywhere, (query) => query.where(siteIsWithin("rollout_devices.site", reach.sites)))
     .$if(cursor !== undefined, (query) => query.where("position", ">", Number(cursor)))
     .orderBy("position")
     .limit(limit + 1)
     .execute();
   const page = rows.slice(0, limit);
-  const devices = page.map((row) => partOf(row, wave, directory, prospect));
+  const devices = page.map((row) => partOf(row, rollout, directory, prospect));
   return { devices, next: rows.length > limit ? String(page.at(-1)?.position) : null };
 }
 
-/** Where a device stands in its rollout; `wave` is the open one. */
+/** Where a device stands in its rollout. */
 function partOf(
   row: RolloutDevicesTable & { name: string | null },
-  wave: number | null,
+  { wave, ended_at }: Pick<RolloutsTable, "wave" | "ended_at">,
   directory: Directory,
   { held }: Prospect,
 ): RolloutDeviceView {
@@ -185,8 +199,9 @@ function partOf(
     hardwareClass: row.hardware_class,
     wave: row.wave + 1,
     status: row.status,
-    situation: situationOf(row, wave, () => directory.get(row.device)?.online ?? false),
+    situation: situationOf(row, { open: wave, ended: ended_at !== null }, seenIn(directory, row.device)),
     held: held.get(row.device) ?? null,
+    withheldBecause: directory.withheldBecause(row.device) ?? null,
     previous: parsed<ReleaseRef>(row.previous),
     attempts: row.attempts,
     phase: row.phase,
@@ -223,7 +238,7 @@ export async function readRolloutsOf(
     if (!row) return [];
     return [
       {
-        ...partOf(row, rollout.wave, directory, prospectOf(rollout.id)),
+        ...partOf(row, rollout, directory, prospectOf(rollout.id)),
         rollout: rollout.id,
         release: releaseOf(rollout),
         state: rollout.state,
@@ -238,6 +253,7 @@ export async function readEvents(
   db: Kysely<ControlTables>,
   rollout: string,
   afterSeq: number,
+  all: boolean,
 ): Promise<RolloutEventView[]> {
   const rows = await db
     .selectFrom("rollout_events")
@@ -247,7 +263,8 @@ export async function readEvents(
     .orderBy("seq")
     .limit(EVENTS_PAGE)
     .execute();
-  return rows.map(({ seq, at, kind, sentence, numbers }) => ({
+  const told = all ? rows : rows.filter(({ kind }) => !namesDevices(kind));
+  return told.map(({ seq, at, kind, sentence, numbers }) => ({
     seq,
     at,
     kind,

@@ -1,5 +1,6 @@
 import { MusterError } from "@muster/shared/errors";
 import type { Directory } from "../fleet/directory.ts";
+import { Reach } from "../people/reach.ts";
 import type { ReleaseRegistry } from "../releases/registry.ts";
 import type { Stores } from "../storage/database.ts";
 import type { RolloutsTable } from "../storage/tables/rollouts.ts";
@@ -14,6 +15,7 @@ import { Outlook } from "./outlook.ts";
 import { completePlan } from "./plan.ts";
 import { type PageQuery, readDevices, readEvents, readPage, readRolloutsOf, readView } from "./reading.ts";
 import { requireTargets } from "./selection.ts";
+import { isWithinReach, requireOwn, requireSeen } from "./sight.ts";
 import { Starter } from "./starting.ts";
 import { planOf, progressOfRow, rolloutWriter } from "./store.ts";
 import { type OperatorAction, transition } from "./transitions.ts";
@@ -36,6 +38,8 @@ export interface RolloutServiceSettings {
   random: (bytes: number) => Uint8Array;
   /** Approvals that every rollout needs at least. */
   approvals?: number;
+  /** Approvals that a rollout to devices at these sites needs at least. */
+  approvalsAt?: (tx: ControlTransaction, sites: () => Promise<ReadonlySet<string>>) => Promise<number>;
   /** What the tick of this process saw last. */
   outlook?: Outlook;
   /** Called after each change, so that the next tick need not be waited for. */
@@ -91,21 +95,21 @@ export class RolloutService {
   }
 
   /**
-   * Submits a draft. Where approvals are needed (the plan's or the fleet's, whichever is more) it awaits them;
+   * Submits a draft. Where approvals are needed (the most of what the plan, the fleet and its sites ask for) it awaits them;
    * with `startAt` to come it is scheduled; otherwise it runs: the targets are fixed as they are now and shared
    * out among the waves, and the first wave is told in the next tick. Submitting again changes nothing.
    * @throws MusterError `rollout.no-targets`, `release.quarantined`, `rollout.plan-invalid` or
    * `rollout.transition-invalid`, `request.not-found`
    */
   async start(id: string, actor: Actor): Promise<RolloutView> {
-    const { stores, clock, approvals = 0 } = this.#settings;
+    const { stores, clock } = this.#settings;
     await inTransaction(stores.control, async (tx) => {
       const row = await requireRow(tx, id);
       if (["awaiting-approval", "scheduled", "running"].includes(row.state)) return;
       if (row.state !== "draft")
         throw new MusterError("rollout.transition-invalid", `A rollout that is ${row.state} cannot start.`);
       const plan = planOf(row);
-      const needed = Math.max(plan.approvals, approvals);
+      const needed = await this.#approvalsFor(tx, row);
       const now = clock();
       await tx
         .updateTable("rollouts")
@@ -215,27 +219,34 @@ export class RolloutService {
     });
   }
 
-  /** Rollouts, newest first, a page at a time. @throws MusterError `request.invalid` for a cursor that is none */
-  async list(query: PageQuery = {}): Promise<RolloutPage> {
+  /** Rollouts that have anything within reach, newest first, a page at a time. @throws MusterError `request.invalid` for a cursor that is none */
+  async list(query: PageQuery = {}, reach: Reach = Reach.everywhere): Promise<RolloutPage> {
     const { stores, directory } = this.#settings;
-    return await readPage(stores.control, directory, query);
+    directory.refresh();
+    return await readPage(stores.control, directory, query, reach);
   }
 
   /** @throws MusterError `request.not-found` */
-  async get(id: string): Promise<RolloutView> {
+  async get(id: string, reach: Reach = Reach.everywhere): Promise<RolloutView> {
     const { stores, directory } = this.#settings;
+    await requireSeen(stores.control, directory, id, reach);
     const row = await requireRow(stores.control, id);
-    return await readView(stores, row, directory, this.#outlook.of(id));
+    return await readView(stores, row, directory, this.#outlook.of(id), reach);
   }
 
   /**
    * Devices of a started rollout in the order in which they are told, a page at a time.
    * @throws MusterError `request.not-found`, `request.invalid` for a cursor that is none
    */
-  async devices(id: string, query: PageQuery = {}): Promise<RolloutDevicePage> {
+  async devices(
+    id: string,
+    query: PageQuery = {},
+    reach: Reach = Reach.everywhere,
+  ): Promise<RolloutDevicePage> {
     const { stores, directory } = this.#settings;
+    await requireSeen(stores.control, directory, id, reach);
     const row = await requireRow(stores.control, id);
-    return await readDevices(stores.control, row, directory, this.#outlook.of(id), query);
+    return await readDevices(stores.control, row, directory, this.#outlook.of(id), query, reach);
   }
 
   /** The started rollouts that have a device and where it stands in each, newest first, 20 at most. */
@@ -245,10 +256,34 @@ export class RolloutService {
   }
 
   /** Events after `afterSeq`, oldest first, 1000 at most. @throws MusterError `request.not-found` */
-  async events(id: string, afterSeq = 0): Promise<RolloutEventView[]> {
+  async events(id: string, afterSeq = 0, reach: Reach = Reach.everywhere): Promise<RolloutEventView[]> {
     const { control } = this.#settings.stores;
-    await requireRow(control, id);
-    return await readEvents(control, id, afterSeq);
+    await requireSeen(control, this.#settings.directory, id, reach);
+    const all = isWithinReach(planOf(await requireRow(control, id)), reach);
+    return await readEvents(control, id, afterSeq, all);
+  }
+
+  /** @throws MusterError `request.not-found` for a rollout that has nothing within reach */
+  async requireSeen(id: string, reach: Reach): Promise<void> {
+    await requireSeen(this.#settings.stores.control, this.#settings.directory, id, reach);
+  }
+
+  /** @throws MusterError `access.denied` for a rollout that is not there, or goes beyond the reach */
+  async requireOwn(id: string, reach: Reach): Promise<void> {
+    await requireOwn(this.#settings.stores.control, id, reach);
+  }
+
+  /** The most of what the plan, the fleet and the sites of its devices ask for. */
+  async #approvalsFor(tx: ControlTransaction, row: RolloutsTable): Promise<number> {
+    const { approvals = 0, approvalsAt } = this.#settings;
+    const plan = planOf(row);
+    const asked = Math.max(plan.approvals, approvals);
+    if (!approvalsAt) return asked;
+    const sites = async () => {
+      const { selection } = await this.#starter.select(tx, plan, row.seed, row.id);
+      return new Set(selection.targets.map(({ site }) => site));
+    };
+    return Math.max(asked, await approvalsAt(tx, sites));
   }
 
   async #act(

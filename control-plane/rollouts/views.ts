@@ -7,12 +7,14 @@ import type { RolloutPlan } from "./plan.ts";
 
 /**
  * Devices of a wave or rollout, each counted once. `offline` could not be told yet because it is not there;
- * `pending` is at work; `silent` was told and fell silent before its end. None of them is hidden in a share.
+ * `withheld` does not pass: it is told nothing, and what it reported proves nothing; `pending` is at work; `silent` was
+ * told and fell silent before its end. None of them is hidden in a share.
  */
 export interface DeviceCounts {
   total: number;
   waiting: number;
   offline: number;
+  withheld: number;
   pending: number;
   silent: number;
   /** Failed in a way that time may mend; it is told again. */
@@ -83,6 +85,8 @@ export interface RolloutDeviceView {
   situation: keyof Omit<DeviceCounts, "total">;
   /** Why it is not told just now; null where nothing holds it. */
   held: HoldReason | null;
+  /** Why it gets nothing new from anybody, one sentence; null for a device that passes. */
+  withheldBecause: string | null;
   previous: ReleaseRef | null;
   attempts: number;
   /** Phase of the update journal that it reported last. */

@@ -15,6 +15,8 @@ export interface ControlPlaneSettings {
   /** PEM files that make the operator listener speak HTTPS; both or neither. */
   operatorCertFile: string | null;
   operatorKeyFile: string | null;
+  /** JSON file that names an identity provider and what its claims allow; see docs/people.md. */
+  oidcFile: string | null;
   /** Names and addresses that devices reach this control plane by: they go into its server certificate. */
   publicHosts: readonly string[];
   /** Where enrolled devices connect to; derived from the address they enrolled at when null. */
@@ -43,6 +45,11 @@ export interface ControlPlaneSettings {
   /** How often alert rules are evaluated. */
   alertEvaluationMs: number;
 
+  /** Devices asked for evidence within a second, at most. */
+  attestationPerSecond: number;
+  /** Time that a device has to answer, milliseconds. */
+  attestationAnswerMs: number;
+
   ingestFlushMs: number;
   ingestFlushRecords: number;
   /** Records that may wait for the database; beyond it batches are refused and the devices send them again. */
@@ -63,6 +70,16 @@ export interface ControlPlaneSettings {
   eventsPerDevice: number;
   /** Events that the control plane itself notes about one device within a minute. */
   notedEventsPerMinute: number;
+  /** Least verdict with which devices get the keys of sealed models: `affirming`, `warning` or `any`. */
+  keyVerdict: "affirming" | "warning" | "any";
+  /** How long a device may load a sealed model without a new lease, seconds. */
+  keyLeaseSeconds: number;
+  /** Days that entries of the audit log are kept. */
+  auditDays: number;
+  /** How often it is kept in a second place how far the audit log reaches. */
+  auditCheckpointMs: number;
+  /** Refused calls of one address that are put on record within a minute; of those beyond only how many. */
+  auditRefusalsPerMinute: number;
 }
 
 export const defaultSettings: ControlPlaneSettings = {
@@ -73,6 +90,7 @@ export const defaultSettings: ControlPlaneSettings = {
   operatorPort: 8080,
   operatorCertFile: null,
   operatorKeyFile: null,
+  oidcFile: null,
   publicHosts: [],
   publicMqttUrl: null,
 
@@ -92,6 +110,9 @@ export const defaultSettings: ControlPlaneSettings = {
   rolloutApprovals: 0,
   alertEvaluationMs: 15_000,
 
+  attestationPerSecond: 50,
+  attestationAnswerMs: 120_000,
+
   ingestFlushMs: 100,
   ingestFlushRecords: 500,
   ingestQueueRecords: 50_000,
@@ -104,6 +125,11 @@ export const defaultSettings: ControlPlaneSettings = {
   exampleDays: 30,
   eventsPerDevice: 1_000,
   notedEventsPerMinute: 6,
+  keyVerdict: "warning",
+  keyLeaseSeconds: 7 * 86_400,
+  auditDays: 1_095,
+  auditCheckpointMs: 60_000,
+  auditRefusalsPerMinute: 30,
 };
 
 /** Highest sensible value of each whole-number setting; all are at least 1 but ports and approvals, which may be 0. */
@@ -123,6 +149,8 @@ const MAXIMA: Partial<Record<keyof ControlPlaneSettings, number>> = {
   rolloutTickMs: 3_600_000,
   rolloutApprovals: 5,
   alertEvaluationMs: 3_600_000,
+  attestationPerSecond: 10_000,
+  attestationAnswerMs: 3_600_000,
   ingestFlushMs: 10_000,
   ingestFlushRecords: 100_000,
   ingestQueueRecords: 10_000_000,
@@ -135,6 +163,10 @@ const MAXIMA: Partial<Record<keyof ControlPlaneSettings, number>> = {
   exampleDays: 3_650,
   eventsPerDevice: 1_000_000,
   notedEventsPerMinute: 10_000,
+  keyLeaseSeconds: 365 * 86_400,
+  auditDays: 36_500,
+  auditCheckpointMs: 3_600_000,
+  auditRefusalsPerMinute: 10_000,
 };
 
 /**
@@ -153,6 +185,11 @@ export function resolveSettings(given: Partial<ControlPlaneSettings> = {}): Cont
         `${name} is ${String(value)}; it takes a whole number from ${minimum} to ${maximum}.`,
       );
   }
+  if (!["affirming", "warning", "any"].includes(settings.keyVerdict))
+    throw new MusterError(
+      "settings.invalid",
+      `keyVerdict is ${settings.keyVerdict}; it takes affirming, warning or any.`,
+    );
   if (settings.publicMqttUrl !== null && !/^mqtts:\/\/[^/\s]+$/.test(settings.publicMqttUrl))
     throw new MusterError(
       "settings.invalid",

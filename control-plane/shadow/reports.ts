@@ -1,6 +1,8 @@
 import { MusterError } from "@muster/shared/errors";
 import type { ShadowReport } from "@muster/shared/protocol/shadow-report";
 import type { Kysely } from "kysely";
+import { Reach } from "../people/reach.ts";
+import { siteIsWithin } from "../storage/site-filter.ts";
 import type { ControlTables } from "../storage/tables/index.ts";
 
 /** Answered at a time; the others follow with the cursor. */
@@ -36,7 +38,12 @@ export class ShadowReports {
    * @param after last device of the page before
    * @throws MusterError `request.not-found`
    */
-  async ofRollout(rollout: string, after = "", limit = PAGE): Promise<ShadowReportPage> {
+  async ofRollout(
+    rollout: string,
+    after = "",
+    limit = PAGE,
+    reach: Reach = Reach.everywhere,
+  ): Promise<ShadowReportPage> {
     const row = await this.#control
       .selectFrom("rollouts")
       .select("id")
@@ -59,6 +66,7 @@ export class ShadowReports {
       ])
       .where("shadow.rollout", "=", rollout)
       .where("shadow.device", ">", after)
+      .$if(!reach.isEverywhere, (query) => query.where(siteIsWithin("devices.site", reach.sites)))
       .where("shadow.generation", "=", ({ selectFrom }) =>
         selectFrom("shadow_reports as other")
           .select(({ fn }) => fn.max("other.generation").as("newest"))

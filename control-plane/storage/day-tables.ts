@@ -3,7 +3,8 @@ import type { Database } from "better-sqlite3";
 /** Results and heartbeats lie in one table a day, by the day (UTC) they were received: old days go as a whole. */
 export type DayTable = "results" | "heartbeats";
 
-/** `source` is the outbox (`outbox_positions`), `build` what computed the result (`builds`): two numbers for 200 bytes. */
+/** `source` is the outbox (`outbox_positions`), `build` what computed the result (`builds`): two numbers for 200 bytes. `withheld` is 1
+ * for what came while the device did not pass attestation. */
 export const RESULT_COLUMNS = [
   "source",
   "seq",
@@ -18,6 +19,7 @@ export const RESULT_COLUMNS = [
   "top_label",
   "failure_code",
   "failure_message",
+  "withheld",
 ] as const;
 
 /** `row` counts all heartbeats ever stored; `device` is a number of `health_scopes`; `power` and `inference` are JSON, see `health/heartbeat-rows.ts`. */
@@ -48,7 +50,7 @@ export const HEARTBEAT_COLUMNS = [
 const SCHEMAS: Record<DayTable, string> = {
   results: `(source INTEGER NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL, received_at BIGINT NOT NULL,
     id TEXT NOT NULL, build INTEGER NOT NULL, latency_us BIGINT NOT NULL, ok INTEGER NOT NULL, top_index BIGINT,
-    top_score DOUBLE PRECISION, top_label TEXT, failure_code TEXT, failure_message TEXT,
+    top_score DOUBLE PRECISION, top_label TEXT, failure_code TEXT, failure_message TEXT, withheld INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (source, seq)) WITHOUT ROWID`,
   // In the order of arrival: each insert goes to the end, where a key by device would touch a page of its own. As
   // the rowid itself it takes no room, and SQLite fills each page before it begins the next.

@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { DriftBody } from "./drift-window.ts";
+import { Evidence } from "./evidence.ts";
 import { HardwareFacts } from "./hardware.ts";
 import { Histogram } from "./model-evidence.ts";
 import {
@@ -223,6 +224,7 @@ export const OutboxRecord = Type.Union([
   record("gap", GapBody),
   record("drift", DriftBody),
   record("shadow", ShadowReport),
+  record("evidence", Evidence),
 ]);
 export type OutboxRecord = Static<typeof OutboxRecord>;
 export type RecordKind = OutboxRecord["kind"];

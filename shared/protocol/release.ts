@@ -33,6 +33,16 @@ export const Requirements = Type.Object(
 );
 export type Requirements = Static<typeof Requirements>;
 
+/** Names a key with which models are sealed, and says nothing of it. */
+export const SealKeyId = Type.String({ pattern: "^[0-9a-f]{32}$" });
+
+/** A model file that is encrypted: `model` is the sealed file, this is what opens out of it. */
+const Sealed = Type.Object(
+  { key: SealKeyId, digest: Digest, size: Type.Integer({ minimum: 1, maximum: 4 * 1024 ** 3 }) },
+  { additionalProperties: false },
+);
+export type Sealed = Static<typeof Sealed>;
+
 /** One build of a model. `golden` and `reference` are JSON files of the shapes in `model-evidence.ts`. */
 export const ModelVariant = Type.Object(
   {
@@ -45,6 +55,8 @@ export const ModelVariant = Type.Object(
     ]),
     requires: Requirements,
     model: Artifact,
+    /** Absent: the file is the model as it is. */
+    sealed: Type.Optional(Sealed),
     golden: Artifact,
     reference: Artifact,
   },
@@ -128,3 +140,12 @@ export function artifactsOf(manifest: ReleaseManifest): Artifact[] {
   );
   return [...new Map(all.map((artifact) => [artifact.digest, artifact])).values()];
 }
+
+/** Keys that some device may need for this release, each once. */
+export const keysOf = (manifest: ReleaseManifest): string[] => [
+  ...new Set(
+    manifest.components.flatMap((component) =>
+      component.type === "model" ? component.variants.flatMap(({ sealed }) => sealed?.key ?? []) : [],
+    ),
+  ),
+];

@@ -20,6 +20,8 @@ export const WeeklyWindow = Type.Object(
 );
 export type WeeklyWindow = Static<typeof WeeklyWindow>;
 
+/** Far more than seven days and two times take; longer texts would take long to read. */
+const LONGEST_WINDOW = 200;
 const WINDOW = /^(?:([a-z,\s-]+?)\s+)?([0-9:]+)\s*-\s*([0-9:]+)$/;
 
 /**
@@ -28,6 +30,7 @@ const WINDOW = /^(?:([a-z,\s-]+?)\s+)?([0-9:]+)\s*-\s*([0-9:]+)$/;
  * @throws MusterError `window.invalid` with what is wrong
  */
 export function parseWindow(text: string): WeeklyWindow {
+  if (text.length > LONGEST_WINDOW) refuse(text.slice(0, LONGEST_WINDOW));
   const [, days, from = "", end = ""] = WINDOW.exec(text.trim().toLowerCase()) ?? refuse(text);
   const to = end === "24:00" ? "00:00" : end;
   for (const time of [from, to])

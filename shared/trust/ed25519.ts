@@ -57,14 +57,23 @@ export function signBytes(key: SigningKey, message: Uint8Array): string {
   return sign(null, message, privateKeyOf(key)).toString("hex");
 }
 
+/** Public keys as node:crypto has them, for as many devices as speak at a time; when there are more, none is kept. */
+const publicKeys = new Map<string, KeyObject>();
+const KEPT_PUBLIC_KEYS = 8192;
+
 function toKeyObject(publicKey: string): KeyObject {
+  const known = publicKeys.get(publicKey);
+  if (known) return known;
   if (!/^[0-9a-f]{64}$/.test(publicKey) || SMALL_ORDER.has(publicKey))
     throw new MusterError("request.invalid", "This is not an Ed25519 public key that may be trusted.");
-  return createPublicKey({
+  const made = createPublicKey({
     key: Buffer.concat([SPKI_PREFIX, Buffer.from(publicKey, "hex")]),
     format: "der",
     type: "spki",
   });
+  if (publicKeys.size >= KEPT_PUBLIC_KEYS) publicKeys.clear();
+  publicKeys.set(publicKey, made);
+  return made;
 }
 
 /** Verifies with node:crypto, which refuses the malleated signatures (S + L) that tweetnacl takes. */

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { ReferenceSet } from "@muster/control-plane/attestation/references/reference-set";
 import { HardwareClass } from "@muster/shared/protocol/hardware-class";
 import { ReleaseSpec } from "@muster/shared/protocol/release-spec";
 import type { TSchema } from "typebox";
@@ -17,4 +18,5 @@ export const generatedFiles = (): { path: string; text: string }[] => [
     text: jsonSchema(HardwareClass),
   },
   { path: inRepository("firmware-manifests/release-spec.schema.json"), text: jsonSchema(ReleaseSpec) },
+  { path: inRepository("firmware-manifests/reference-set.schema.json"), text: jsonSchema(ReferenceSet) },
 ];

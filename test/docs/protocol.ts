@@ -1,5 +1,14 @@
 import { type CatalogueEntry, catalogue } from "@muster/shared/errors";
-import { DEVICE_API, EnrollRequest, EnrollResponse, Problem } from "@muster/shared/protocol/device-api";
+import { Command } from "@muster/shared/protocol/command";
+import {
+  ActivateRequest,
+  ActivationChallenge,
+  DEVICE_API,
+  EnrollRequest,
+  EnrollResponse,
+  Problem,
+} from "@muster/shared/protocol/device-api";
+import { Challenge, EvidenceMessage } from "@muster/shared/protocol/evidence";
 import { Ack, Batch, Birth, Heartbeat, StateMessage, Will } from "@muster/shared/protocol/messages";
 import { GoldenSet, ReferenceSet } from "@muster/shared/protocol/model-evidence";
 import { PowerPolicy } from "@muster/shared/protocol/power-policy";
@@ -38,6 +47,11 @@ const UP: Section[] = [
     schema: Batch,
     text: "QoS 1. Outbox records in ascending `seq`. They may come again; `(device, outbox, seq)` names a record.",
   },
+  {
+    title: "evidence",
+    schema: EvidenceMessage,
+    text: "QoS 1. One link of the evidence chain, signed by the device over `muster/evidence/v1`, a line feed and the canonical JSON of `payload`; see docs/attestation.md.",
+  },
   { title: "will", schema: Will, text: "QoS 1. Last will. The will of an old session is ignored." },
 ];
 
@@ -53,9 +67,19 @@ const DOWN: Section[] = [
     text: "QoS 1, retained. When this device may do best-effort work. Signed as a directive is, over `muster/power-policy/v1`; a device keeps the newest generation, and after `notAfter` nothing binds.",
   },
   {
+    title: "challenge",
+    schema: Challenge,
+    text: "QoS 1. Asks for evidence over a nonce that is good for one answer in this session.",
+  },
+  {
     title: "ack",
     schema: Ack,
     text: "QoS 1. Records up to `upTo` are stored. Only this lets a device forget them; a PUBACK does not.",
+  },
+  {
+    title: "command",
+    schema: Command,
+    text: "QoS 1, retained until the device told how it went; an empty message takes it away. Signed as a directive is, over `muster/command/v1`. A device stores the id before it acts and carries each out once. `wipe`: it erases what the fleet gave, tells `command.wiping` and `command.wiped` as events, and ends.",
   },
 ];
 
@@ -68,7 +92,17 @@ const HTTPS: Section[] = [
   {
     title: "Answer to enroll",
     schema: EnrollResponse,
-    text: "Certificate, CA, broker address and the TUF root to pin.",
+    text: "Certificate, CA, broker address and the TUF root to pin. A request with `tpm` is answered by a challenge first.",
+  },
+  {
+    title: "Challenge of enrollment",
+    schema: ActivationChallenge,
+    text: "Only the TPM with both keys of the request opens it. Good for one try until `notAfter`.",
+  },
+  {
+    title: `POST ${DEVICE_API.activate}`,
+    schema: ActivateRequest,
+    text: "TLS 1.3. `proof` is HMAC-SHA256, by the secret of the challenge, of `muster/enroll/v1`, a line feed and the canonical JSON (RFC 8785) of `{akName, challenge, ekName, exporter, sealingKey, signingKey, tlsKey, token}`, all hex but for the ids and `tlsKey` (`sha256:…` of the SubjectPublicKeyInfo); `exporter` is 32 bytes of keying material of this connection with the label `EXPORTER-muster-enroll` and an empty context. Answered as `enroll` without `tpm`.",
   },
   { title: "Problem", schema: Problem, text: "Every error is an RFC 9457 problem document." },
 ];
@@ -120,7 +154,7 @@ Members that a schema does not know are refused. Times are milliseconds since 19
 
 A device may publish, never retained, on ${UP_CHANNELS.map((name) => `\`${upTopic("{device}", name)}\``).join(", ")},
 and may subscribe to ${DOWN_CHANNELS.map((name) => `\`${downTopic("{device}", name)}\``).join(", ")} or to all of
-these by \`+\`. The channels evidence, command and challenge are reserved.
+these by \`+\`.
 
 ## Up: device to control plane
 
@@ -134,7 +168,7 @@ ${Object.entries(DEVICE_API)
   .map(([name, path]) => `- \`${path}\` ${name}`)
   .join("\n")}
 
-All but \`ca\` and \`enroll\` ask for the device's client certificate. \`desired\` and \`policy\` answer the newest document with an
+All but \`ca\`, \`enroll\` and \`activate\` ask for the device's client certificate. \`desired\` and \`policy\` answer the newest document with an
 ETag, 304 or 204. TUF metadata (specification 1.0.34, consistent snapshots) lies under \`tuf\`; artifacts answer ranges.
 
 ${sections(HTTPS)}

@@ -22,12 +22,13 @@ const IMPATIENT = {
 export class Plant {
   readonly directory = mkdtempSync(join(tmpdir(), "muster-e2e-"));
   readonly keys = join(this.directory, "keys");
-  readonly controlPlane = new ControlPlane(this.directory, { heartbeatIntervalMs: 1000 });
+  readonly controlPlane: ControlPlane;
   readonly device: Device;
   readonly feeder: Feeder;
   joinToken = "";
 
-  constructor(env: Record<string, string> = {}) {
+  constructor(env: Record<string, string> = {}, settings: Record<string, string | number> = {}) {
+    this.controlPlane = new ControlPlane(this.directory, { heartbeatIntervalMs: 1000, ...settings });
     this.device = new Device({
       name: "press-1",
       site: "eu/berlin",
@@ -64,8 +65,8 @@ export class Plant {
     return new Api(this.controlPlane.addresses.operatorUrl, this.controlPlane.operatorToken);
   }
 
-  /** Signs and uploads one of the vibration releases. */
-  async release(version: string): Promise<void> {
+  /** Signs and uploads one of the vibration releases. @returns where its files lie */
+  async release(version: string, ...options: string[]): Promise<string> {
     const models = await buildDemoModels();
     const family = models.families.find(({ name }) => name === "vibration");
     const built = family?.releases.find((release) => release.version === version);
@@ -77,7 +78,9 @@ export class Plant {
       join(built.directory, "release.json"),
       "--keys",
       this.keys,
+      ...options,
     );
+    return built.directory;
   }
 
   /** Rolls a release out to all and answers the rollout once it has ended. */

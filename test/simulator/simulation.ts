@@ -7,7 +7,7 @@ import type { DeviceWorld } from "./device/effects.ts";
 import type { DeviceSettings } from "./device/settings.ts";
 import { enrollFleet } from "./fleet/enroll.ts";
 import type { FleetIdentity } from "./fleet/identity.ts";
-import { readKept, writeKept } from "./fleet/kept.ts";
+import { readChains, readKept, writeChains, writeKept } from "./fleet/kept.ts";
 import { type Layout, layOut } from "./fleet/layout.ts";
 import { ownPlane, type Plane, type PlaneProcess, strangePlane } from "./fleet/plane.ts";
 import { ensureReleases, ensureSites, ensureTrust, joinTokens } from "./fleet/prepare.ts";
@@ -77,11 +77,28 @@ export async function prepareSimulation(options: SimulationOptions): Promise<Sim
     // An operator's own settings of a region are not ours to replace.
     if (isOwn) await ensureSites(plane, layout);
     const admitted = kept ? { ...kept, devices: kept.enrolled } : await admit(plane, layout, options);
-    return await compose(plane, layout, admitted, refs, options.settings, stopPlane, progress);
+    const simulation = await compose(plane, layout, admitted, refs, options.settings, stopPlane, progress);
+    if (options.keep) await keepChains(simulation, directory);
+    return simulation;
   } catch (error) {
     await stopPlane();
     throw error;
   }
+}
+
+/** Chains of evidence go on where the last run of this fleet ended. */
+async function keepChains(simulation: Simulation, directory: string): Promise<void> {
+  const { actors } = simulation.swarm;
+  const chains = await readChains(directory);
+  for (const { model } of actors) model.evidence.place = chains[model.id] ?? model.evidence.place;
+  const { close } = simulation;
+  simulation.close = async () => {
+    await close();
+    await writeChains(
+      directory,
+      Object.fromEntries(actors.map(({ model }) => [model.id, model.evidence.place])),
+    );
+  };
 }
 
 async function admit(plane: Plane, layout: Layout, options: SimulationOptions): Promise<Admitted> {

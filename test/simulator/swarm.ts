@@ -36,7 +36,7 @@ export class Actor {
     this.identity = identity;
     this.#ports = ports;
     this.#now = now;
-    this.model = new DeviceModel(identity.id, profile, ports.keys, ports.world);
+    this.model = new DeviceModel(identity.id, profile, ports.keys, ports.world, identity.signing);
   }
 
   start(release: ReleaseRef | null): void {

@@ -4,6 +4,13 @@ import { existsSync } from "node:fs";
 /** Vulkan in software, as the browser has it: enough for the WebGPU provider of the runtime. */
 export const SOFTWARE_VULKAN = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
+/** A TPM in software, and what makes one as a factory does. */
+export const SWTPM = "/usr/bin/swtpm";
+export const SWTPM_SETUP = "/usr/bin/swtpm_setup";
+
+/** Makes a character device of a socket. */
+export const SOCAT = "/usr/bin/socat";
+
 /** A program from Debian that some tests drive for real. */
 export interface Tool {
   command: string;
@@ -14,6 +21,10 @@ export interface Tool {
 const TOOLS: readonly Tool[] = [
   { command: "/usr/bin/chromium", packages: "chromium", tests: "tests of the page in a real browser" },
   { command: SOFTWARE_VULKAN, packages: "chromium-common", tests: "tests of the WebGPU provider" },
+  { command: SWTPM, packages: "swtpm", tests: "tests of the TPM" },
+  { command: SWTPM_SETUP, packages: "swtpm-tools", tests: "tests of the TPM" },
+  { command: "/usr/bin/tpm2_quote", packages: "tpm2-tools", tests: "tests of the TPM" },
+  { command: SOCAT, packages: "socat", tests: "tests of the TPM as a device" },
 ];
 
 const isMissing = (tool: Tool) => !existsSync(tool.command);
@@ -36,3 +47,8 @@ function install(tools: readonly Tool[]): void {
   apt("update");
   apt("install", "-y", "--no-install-recommends", ...packages);
 }
+
+/** For tests that skip themselves: why a software TPM cannot be had, or false where it can. */
+export const noSwtpm: string | false = [SWTPM, SWTPM_SETUP, SOCAT, "/usr/bin/tpm2_quote"].every(existsSync)
+  ? false
+  : "swtpm, swtpm-tools, tpm2-tools and socat are not installed";

@@ -31,6 +31,9 @@ export async function openOnnx(
       `${labelOf(deployment)} cannot be loaded on ${provider}: ${reasonOf(cause)}`,
       { cause },
     );
+  } finally {
+    // The runtime has a copy of its own by now.
+    if (deployment.sealed) bytes.fill(0);
   }
   const inputs = session.inputMetadata.map((metadata) => specOf(deployment, metadata));
   const outputs = session.outputMetadata.map((metadata) => specOf(deployment, metadata));

@@ -1,9 +1,15 @@
+import { MusterError } from "@muster/shared/errors";
 import { Name } from "@muster/shared/protocol/primitives";
 import { Type } from "typebox";
 import type { Alerts } from "../../alerts/alerts.ts";
 import { ReceiverInput } from "../../alerts/receiver.ts";
 import { AlertRuleInput } from "../../alerts/rule.ts";
 import { SilenceInput } from "../../alerts/silence.ts";
+import { parseSelector } from "../../fleet/selector.ts";
+import { confined, isConfined, mayTouch } from "../../people/confine.ts";
+import { isWithin } from "../../people/grants.ts";
+import { requireSite } from "../../people/places.ts";
+import type { Reach } from "../../people/reach.ts";
 import { actorOf } from "../actor.ts";
 import {
   alertResource,
@@ -36,8 +42,9 @@ const byName = Type.Object({ name: PathText }, closed);
 const toWrite = Type.Object({ name: Name }, closed);
 const nothing = Type.Null();
 
-const isWithin = (site: string | null, above: string): boolean =>
-  site !== null && (site === above || site.startsWith(`${above}/`));
+/** What stands for the fleet, a class, a rollout or the control plane is for those who see everything. */
+const isSeen = (site: string | null, reach: Reach): boolean =>
+  reach.isEverywhere || (site !== null && reach.covers(site));
 
 export function alertRoutes(app: ApiApp, alerts: Alerts): void {
   activeRoutes(app, alerts);
@@ -50,19 +57,21 @@ function activeRoutes(app: ApiApp, alerts: Alerts): void {
   app.get(
     "/alerts",
     {
+      config: { access: "alerts.see" },
       schema: {
         summary: "Alerts that are pending or firing, the most severe first",
         querystring: AlertFilter,
         response: { 200: AlertList },
       },
     },
-    async ({ query: { state, severity, rule, site, muted, limit, cursor } }) => {
+    async ({ reach, query: { state, severity, rule, site, muted, limit, cursor } }) => {
       const selected = alerts.select(
         (alert, muting) =>
+          isSeen(alert.place.site, reach) &&
           (state === undefined || alert.state === state) &&
           (severity === undefined || alert.severity === severity) &&
           (rule === undefined || alert.rule === rule) &&
-          (site === undefined || isWithin(alert.place.site, site)) &&
+          (site === undefined || (alert.place.site !== null && isWithin(alert.place.site, site))) &&
           (muted === undefined || (muting !== undefined) === muted),
       );
       const { items, next } = pageOf(selected, { limit, cursor });
@@ -73,15 +82,17 @@ function activeRoutes(app: ApiApp, alerts: Alerts): void {
   app.get(
     "/alerts/history",
     {
+      config: { access: "alerts.see" },
       schema: {
         summary: "Alerts that fired and ended, the newest end first",
         querystring: HistoryFilter,
         response: { 200: AlertList },
       },
     },
-    async ({ query: { cursor, ...filter } }) => {
+    async ({ reach, query: { cursor, ...filter } }) => {
       const page = await alerts.history({
         ...filter,
+        ...(reach.isEverywhere ? {} : { sites: reach.sites }),
         ...(cursor === undefined ? {} : { cursor: readHistoryCursor(cursor) }),
       });
       return {
@@ -91,26 +102,37 @@ function activeRoutes(app: ApiApp, alerts: Alerts): void {
     },
   );
 
-  app.get("/alerts/:id", { schema: { params: byId, response: { 200: AlertResource } } }, async (request) => {
-    const alert = await alerts.get(request.params.id);
-    return alertResource(alert, alert.muted);
-  });
+  app.get(
+    "/alerts/:id",
+    { config: { access: "alerts.see" }, schema: { params: byId, response: { 200: AlertResource } } },
+    async (request) => {
+      const alert = await alerts.get(request.params.id);
+      if (!isSeen(alert.place.site, request.reach))
+        throw new MusterError("request.not-found", `There is no alert ${request.params.id}.`);
+      return alertResource(alert, alert.muted);
+    },
+  );
 }
 
 function ruleRoutes(app: ApiApp, { rules }: Alerts): void {
-  app.get("/alert-rules", { schema: { response: { 200: AlertRuleList } } }, async () => ({
-    rules: rules.list().map(ruleResource),
-  }));
+  app.get(
+    "/alert-rules",
+    { config: { access: "alerts.see" }, schema: { response: { 200: AlertRuleList } } },
+    async () => ({
+      rules: rules.list().map(ruleResource),
+    }),
+  );
 
   app.get(
     "/alert-rules/:name",
-    { schema: { params: byName, response: { 200: AlertRuleResource } } },
+    { config: { access: "alerts.see" }, schema: { params: byName, response: { 200: AlertRuleResource } } },
     async (request) => ruleResource(rules.get(request.params.name)),
   );
 
   app.put(
     "/alert-rules/:name",
     {
+      config: { access: "alerts.rule" },
       schema: {
         summary: "Write a rule whole; what is left out takes its default",
         params: toWrite,
@@ -125,6 +147,7 @@ function ruleRoutes(app: ApiApp, { rules }: Alerts): void {
   app.delete(
     "/alert-rules/:name",
     {
+      config: { access: "alerts.rule" },
       schema: {
         summary: "Remove what was written; a built-in rule is then as it came",
         params: byName,
@@ -139,15 +162,28 @@ function ruleRoutes(app: ApiApp, { rules }: Alerts): void {
 }
 
 function silenceRoutes(app: ApiApp, { silences, now }: Alerts): void {
-  app.get("/silences", { schema: { response: { 200: SilenceList } } }, async () => ({
-    silences: silences.list().map((silence) => silenceResource(silence, now())),
-  }));
+  app.get(
+    "/silences",
+    { config: { access: "alerts.see" }, schema: { response: { 200: SilenceList } } },
+    async (request) => ({
+      silences: silences
+        .list()
+        .filter(({ selector }) => mayTouch(parseSelector(selector), request.reach))
+        .map((silence) => silenceResource(silence, now())),
+    }),
+  );
 
   app.post(
     "/silences",
-    { schema: { body: SilenceInput, response: { 201: SilenceResource } } },
+    {
+      config: { access: "alerts.silence" },
+      schema: { body: SilenceInput, response: { 201: SilenceResource } },
+    },
     async (request, reply) => {
-      const silence = await silences.add(request.body, actorOf(request).name);
+      const silence = await silences.add(
+        { ...request.body, selector: confined(request.body.selector, request.reach) },
+        actorOf(request).name,
+      );
       return reply.code(201).send(silenceResource(silence, now()));
     },
   );
@@ -155,30 +191,41 @@ function silenceRoutes(app: ApiApp, { silences, now }: Alerts): void {
   app.delete(
     "/silences/:id",
     {
+      config: { access: "alerts.silence" },
       schema: {
         summary: "End a silence now",
         params: byId,
         response: { 200: SilenceResource },
       },
     },
-    async (request) => silenceResource(await silences.end(request.params.id), now()),
+    async (request) => {
+      const silence = silences.list().find(({ id }) => id === request.params.id);
+      const own = silence && isConfined(parseSelector(silence.selector), request.reach);
+      if (!own && !request.reach.isEverywhere) requireSite(request, null);
+      return silenceResource(await silences.end(request.params.id), now());
+    },
   );
 }
 
 function receiverRoutes(app: ApiApp, alerts: Alerts): void {
-  app.get("/alert-receivers", { schema: { response: { 200: ReceiverList } } }, async () => ({
-    receivers: (await alerts.receivers()).map(receiverResource),
-  }));
+  app.get(
+    "/alert-receivers",
+    { config: { access: "alerts.receive" }, schema: { response: { 200: ReceiverList } } },
+    async () => ({
+      receivers: (await alerts.receivers()).map(receiverResource),
+    }),
+  );
 
   app.get(
     "/alert-receivers/:name",
-    { schema: { params: byName, response: { 200: ReceiverResource } } },
+    { config: { access: "alerts.receive" }, schema: { params: byName, response: { 200: ReceiverResource } } },
     async (request) => receiverResource(await alerts.receiver(request.params.name)),
   );
 
   app.put(
     "/alert-receivers/:name",
     {
+      config: { access: "alerts.receive" },
       schema: {
         summary: "Write a receiver whole; a secret that is left out stays as it was",
         params: toWrite,
@@ -199,6 +246,7 @@ function receiverRoutes(app: ApiApp, alerts: Alerts): void {
   app.delete(
     "/alert-receivers/:name",
     {
+      config: { access: "alerts.receive" },
       schema: {
         summary: "Remove a receiver and what waits for it",
         params: byName,
@@ -214,6 +262,7 @@ function receiverRoutes(app: ApiApp, alerts: Alerts): void {
   app.post(
     "/alert-receivers/:name/test",
     {
+      config: { access: "alerts.receive" },
       schema: {
         summary: "Send a test notification now and say whether it was taken",
         params: byName,

@@ -16,6 +16,7 @@ export function artifactRoutes(app: ApiApp, artifacts: ArtifactStore): void {
   app.put(
     "/artifacts/:hex",
     {
+      config: { access: "releases.add" },
       schema: {
         summary: "Upload an artifact (application/octet-stream) under the SHA-256 of its content",
         params,
@@ -31,9 +32,13 @@ export function artifactRoutes(app: ApiApp, artifacts: ArtifactStore): void {
     },
   );
 
-  app.head("/artifacts/:hex", { schema: { params } }, async (request, reply) => {
-    const size = await artifacts.size(request.params.hex);
-    if (size === undefined) throw new MusterError("request.not-found");
-    return reply.header("content-length", size).send();
-  });
+  app.head(
+    "/artifacts/:hex",
+    { config: { access: "releases.see" }, schema: { params } },
+    async (request, reply) => {
+      const size = await artifacts.size(request.params.hex);
+      if (size === undefined) throw new MusterError("request.not-found");
+      return reply.header("content-length", size).send();
+    },
+  );
 }

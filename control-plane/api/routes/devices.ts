@@ -1,6 +1,7 @@
 import { Millis } from "@muster/shared/protocol/primitives";
 import { Type } from "typebox";
 import { changeDevice } from "../../fleet/device-changes.ts";
+import { confined } from "../../people/confine.ts";
 import type { ApiApp } from "../app.ts";
 import { closed, PathText } from "../schemas/common.ts";
 import {
@@ -28,35 +29,41 @@ const TimelinePage = Type.Object(
 
 export function deviceRoutes(
   app: ApiApp,
-  { fleet, enrollment, control }: Pick<OperatorServices, "fleet" | "enrollment" | "control">,
+  { fleet, standing, control }: Pick<OperatorServices, "fleet" | "standing" | "control">,
 ): void {
   app.get(
     "/devices",
-    { schema: { querystring: DeviceFilter, response: { 200: DeviceList } } },
+    { config: { access: "fleet.see" }, schema: { querystring: DeviceFilter, response: { 200: DeviceList } } },
     async (request) => {
-      const { items, next } = fleet.list(request.query);
+      const { items, next } = fleet.list(request.query, request.reach);
       return { devices: items, next };
     },
   );
 
   app.patch(
     "/devices",
-    { schema: { querystring: BulkQuery, body: BulkChange, response: { 200: Relabelling } } },
+    {
+      config: { access: "devices.change" },
+      schema: { querystring: BulkQuery, body: BulkChange, response: { 200: Relabelling } },
+    },
     async (request) => {
       const { selector, dryRun = false } = request.query;
-      return await fleet.relabel(selector, request.body.labels, dryRun);
+      return await fleet.relabel(confined(selector, request.reach), request.body.labels, dryRun);
     },
   );
 
   app.get(
     "/devices/:device",
-    { schema: { params, response: { 200: DeviceResource } } },
+    { config: { access: "fleet.see" }, schema: { params, response: { 200: DeviceResource } } },
     async (request) => await fleet.get(request.params.device),
   );
 
   app.patch(
     "/devices/:device",
-    { schema: { params, body: DeviceChange, response: { 200: DeviceResource } } },
+    {
+      config: { access: "devices.change" },
+      schema: { params, body: DeviceChange, response: { 200: DeviceResource } },
+    },
     async (request) => {
       const id = fleet.resolve(request.params.device);
       await changeDevice(control, id, request.body);
@@ -66,7 +73,10 @@ export function deviceRoutes(
 
   app.get(
     "/devices/:device/timeline",
-    { schema: { params, querystring: TimelinePage, response: { 200: Timeline } } },
+    {
+      config: { access: "fleet.see" },
+      schema: { params, querystring: TimelinePage, response: { 200: Timeline } },
+    },
     async (request) => ({
       entries: await fleet.timeline(request.params.device, request.query),
     }),
@@ -74,10 +84,13 @@ export function deviceRoutes(
 
   app.post(
     "/devices/:device/revoke",
-    { schema: { params, body: Revocation, response: { 200: DeviceResource } } },
+    {
+      config: { access: "devices.remove" },
+      schema: { params, body: Revocation, response: { 200: DeviceResource } },
+    },
     async (request) => {
       const id = fleet.resolve(request.params.device);
-      await enrollment.revoke(id, request.body.reason);
+      await standing.revoke(id, request.body.reason);
       return await fleet.get(id);
     },
   );

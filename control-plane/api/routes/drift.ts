@@ -9,6 +9,7 @@ export function driftRoutes(app: ApiApp, { drift, fleet }: Pick<OperatorServices
   app.get(
     "/drift",
     {
+      config: { access: "fleet.see" },
       schema: {
         summary: "Every model variant that was watched, the largest drift first",
         querystring: DriftQuery,
@@ -16,7 +17,7 @@ export function driftRoutes(app: ApiApp, { drift, fleet }: Pick<OperatorServices
       },
     },
     async (request) => ({
-      models: await drift.list(withDevice(request.query)),
+      models: await drift.list(withDevice(request.query), request.reach),
       refused: drift.refused,
     }),
   );
@@ -24,12 +25,13 @@ export function driftRoutes(app: ApiApp, { drift, fleet }: Pick<OperatorServices
   app.get(
     "/drift/model",
     {
+      config: { access: "fleet.see" },
       schema: {
         summary: "One model of a release, with every feature, its reference and what was seen",
         querystring: DriftShowQuery,
         response: { 200: DriftDetails },
       },
     },
-    async (request) => ({ variants: await drift.show(withDevice(request.query)) }),
+    async (request) => ({ variants: await drift.show(withDevice(request.query), request.reach) }),
   );
 }

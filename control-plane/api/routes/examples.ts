@@ -24,25 +24,35 @@ export function exampleRoutes(
   app.get(
     "/examples",
     {
+      config: { access: "examples.see" },
       schema: {
         summary: "Hard examples, newest first",
         querystring: ExampleQuery,
         response: { 200: ExampleList },
       },
     },
-    async ({ query }) => {
+    async ({ query, reach }) => {
       const device = query.device === undefined ? undefined : fleet.resolve(query.device);
       const release = drift.releaseOf(query.release);
-      const found = examples.list({ ...query, device, release, limit: query.limit ?? DEFAULT_LIMIT });
+      const found = examples.list({
+        ...query,
+        ...(reach.isEverywhere ? {} : { sites: reach.sites }),
+        device,
+        release,
+        limit: query.limit ?? DEFAULT_LIMIT,
+      });
       return { examples: found.map(lineOf) };
     },
   );
 
   app.get(
     "/examples/:hex",
-    { schema: { params: exampleParams, response: { 200: ExampleResource } } },
+    {
+      config: { access: "examples.see" },
+      schema: { params: exampleParams, response: { 200: ExampleResource } },
+    },
     async (request) => {
-      const { row, header } = await examples.get(examples.resolve(request.params.hex));
+      const { row, header } = await examples.get(examples.resolve(request.params.hex, request.reach));
       return { ...lineOf(row), header };
     },
   );
@@ -50,19 +60,24 @@ export function exampleRoutes(
   app.get(
     "/examples/:hex/content",
     {
+      config: { access: "examples.see" },
       schema: {
         summary: "The example as the device sent it: a line of JSON, then its tensors",
         params: exampleParams,
       },
     },
     async (request, reply) => {
-      const { bytes } = await examples.get(examples.resolve(request.params.hex));
+      const { bytes } = await examples.get(examples.resolve(request.params.hex, request.reach));
       return reply.type("application/octet-stream").send(Buffer.from(bytes));
     },
   );
 
-  app.delete("/examples/:hex", { schema: { params: exampleParams } }, async (request, reply) => {
-    await examples.delete(examples.resolve(request.params.hex));
-    return reply.code(204).send();
-  });
+  app.delete(
+    "/examples/:hex",
+    { config: { access: "examples.see" }, schema: { params: exampleParams } },
+    async (request, reply) => {
+      await examples.delete(examples.resolve(request.params.hex, request.reach));
+      return reply.code(204).send();
+    },
+  );
 }

@@ -3,5 +3,9 @@ import type { ApiApp } from "../app.ts";
 import { FleetResource } from "../schemas/fleet.ts";
 
 export function fleetRoutes(app: ApiApp, fleet: Fleet): void {
-  app.get("/fleet", { schema: { response: { 200: FleetResource } } }, async () => await fleet.summary());
+  app.get(
+    "/fleet",
+    { config: { access: "fleet.see" }, schema: { response: { 200: FleetResource } } },
+    async (request) => await fleet.summary(request.reach),
+  );
 }

@@ -13,32 +13,44 @@ export function groupRoutes(
   app: ApiApp,
   { fleet, groups }: Pick<OperatorServices, "fleet" | "groups">,
 ): void {
-  app.get("/groups", { schema: { response: { 200: GroupList } } }, async () => ({
-    groups: await groups.list(),
-  }));
+  app.get(
+    "/groups",
+    { config: { access: "fleet.see" }, schema: { response: { 200: GroupList } } },
+    async (request) => ({
+      groups: await groups.list(request.reach),
+    }),
+  );
 
   app.post(
     "/groups",
-    { schema: { body: NewGroup, response: { 201: GroupResource } } },
+    { config: { access: "groups.change" }, schema: { body: NewGroup, response: { 201: GroupResource } } },
     async (request, reply) => {
       const { name, selector, description } = request.body;
       return reply.code(201).send(await groups.create(name, selector, description));
     },
   );
 
-  app.get("/groups/:name", { schema: { params, response: { 200: GroupResource } } }, async (request) =>
-    groups.get(request.params.name),
+  app.get(
+    "/groups/:name",
+    { config: { access: "fleet.see" }, schema: { params, response: { 200: GroupResource } } },
+    async (request) => groups.get(request.params.name, request.reach),
   );
 
   app.put(
     "/groups/:name",
-    { schema: { params, body: GroupChange, response: { 200: GroupResource } } },
+    {
+      config: { access: "groups.change" },
+      schema: { params, body: GroupChange, response: { 200: GroupResource } },
+    },
     async (request) => await groups.change(request.params.name, request.body),
   );
 
   app.delete(
     "/groups/:name",
-    { schema: { params, querystring: Removal, response: { 204: Type.Null() } } },
+    {
+      config: { access: "groups.change" },
+      schema: { params, querystring: Removal, response: { 204: Type.Null() } },
+    },
     async (request, reply) => {
       await groups.remove(request.params.name, request.query.force ?? false);
       return reply.code(204).send(null);
@@ -47,10 +59,16 @@ export function groupRoutes(
 
   app.get(
     "/groups/:name/devices",
-    { schema: { params, querystring: DevicePage, response: { 200: DeviceList } } },
+    {
+      config: { access: "fleet.see" },
+      schema: { params, querystring: DevicePage, response: { 200: DeviceList } },
+    },
     async (request) => {
       const { name } = request.params;
-      const { items, next } = fleet.list({ ...request.query, selector: groups.selectorOf(name) });
+      const { items, next } = fleet.list(
+        { ...request.query, selector: groups.get(name, request.reach).selector },
+        request.reach,
+      );
       return { devices: items, next };
     },
   );

@@ -1,5 +1,6 @@
 import { SitePath } from "@muster/shared/protocol/primitives";
 import { Type } from "typebox";
+import { within } from "../../people/places.ts";
 import type { ApiApp } from "../app.ts";
 import { closed, PathText } from "../schemas/common.ts";
 import {
@@ -28,34 +29,53 @@ export function healthRoutes(
 ): void {
   app.get(
     "/health",
-    { schema: { querystring: HealthQuery, response: { 200: HealthResource } } },
-    async (request) => await health.report(request.query),
+    {
+      config: { access: "fleet.see" },
+      schema: { querystring: HealthQuery, response: { 200: HealthResource } },
+    },
+    async (request) => await health.report(request.query, request.reach),
   );
 
-  app.get("/health/sites", { schema: { response: { 200: SiteHealthList } } }, async () => ({
-    sites: await health.sites(),
-  }));
+  app.get(
+    "/health/sites",
+    { config: { access: "fleet.see" }, schema: { response: { 200: SiteHealthList } } },
+    async ({ reach }) => ({
+      sites: within(await health.sites(), reach, ({ site }) => site),
+    }),
+  );
 
   app.get(
     "/health/sites/*",
-    { schema: { params: siteParams, response: { 200: HealthResource } } },
-    async (request) => await health.report({ site: request.params["*"] }),
+    { config: { access: "fleet.see" }, schema: { params: siteParams, response: { 200: HealthResource } } },
+    async (request) => await health.report({ site: request.params["*"] }, request.reach),
   );
 
   app.get(
     "/health/devices/:device",
-    { schema: { params: deviceParams, response: { 200: DeviceHealthResource } } },
+    {
+      config: { access: "fleet.see" },
+      schema: { params: deviceParams, response: { 200: DeviceHealthResource } },
+    },
     async (request) => health.device(fleet.resolve(request.params.device)),
   );
 
   app.get(
     "/metrics/series",
-    { schema: { querystring: SeriesQuery, response: { 200: SeriesResource } } },
+    {
+      config: { access: "fleet.see" },
+      schema: { querystring: SeriesQuery, response: { 200: SeriesResource } },
+    },
     async (request) => {
       const { scope, step = 300 } = request.query;
       const to = request.query.to ?? info.now();
       const from = request.query.from ?? to - DAY_MS;
-      return { scope, from, to, step, points: await health.series(scope, from, to, step * 1000) };
+      return {
+        scope,
+        from,
+        to,
+        step,
+        points: await health.series(scope, from, to, step * 1000, request.reach),
+      };
     },
   );
 }

@@ -9,6 +9,7 @@ export function quarantineRoutes(app: ApiApp, quarantines: Quarantines): void {
   app.get(
     "/quarantines",
     {
+      config: { access: "rollouts.see" },
       schema: {
         summary: "Releases that no rollout takes to a hardware class, newest first",
         response: { 200: QuarantineList },
@@ -20,6 +21,7 @@ export function quarantineRoutes(app: ApiApp, quarantines: Quarantines): void {
   app.delete(
     "/quarantines/:release/:hardwareClass",
     {
+      config: { access: "quarantines.lift" },
       schema: {
         summary: "Lift a quarantine; the release is a digest or NAME@VERSION",
         params: Type.Object({ release: PathText, hardwareClass: PathText }, closed),

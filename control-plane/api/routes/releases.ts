@@ -6,19 +6,24 @@ import { closed } from "../schemas/common.ts";
 import { NewRelease, ReleaseList, ReleaseResource } from "../schemas/releases.ts";
 
 export function releaseRoutes(app: ApiApp, releases: ReleaseRegistry): void {
-  app.get("/releases", { schema: { response: { 200: ReleaseList } } }, async () => ({
-    releases: await releases.list(),
-  }));
+  app.get(
+    "/releases",
+    { config: { access: "releases.see" }, schema: { response: { 200: ReleaseList } } },
+    async () => ({
+      releases: await releases.list(),
+    }),
+  );
 
   app.post(
     "/releases",
-    { schema: { body: NewRelease, response: { 201: ReleaseResource } } },
+    { config: { access: "releases.add" }, schema: { body: NewRelease, response: { 201: ReleaseResource } } },
     async (request, reply) => reply.code(201).send(await releases.create(request.body)),
   );
 
   app.get(
     "/releases/:name/:version",
     {
+      config: { access: "releases.see" },
       schema: {
         params: Type.Object({ name: Name, version: Version }, closed),
         response: { 200: ReleaseResource },

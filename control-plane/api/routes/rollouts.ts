@@ -1,5 +1,7 @@
 import { Count } from "@muster/shared/protocol/primitives";
 import { Type } from "typebox";
+import { confined } from "../../people/confine.ts";
+import type { Reach } from "../../people/reach.ts";
 import { RolloutPlanInput } from "../../rollouts/plan.ts";
 import type { RolloutService } from "../../rollouts/service.ts";
 import { actorOf } from "../actor.ts";
@@ -34,13 +36,17 @@ export function rolloutRoutes(
 ): void {
   app.get(
     "/rollouts",
-    { schema: { querystring: page(200), response: { 200: RolloutList } } },
-    async (request) => await rollouts.list(request.query),
+    {
+      config: { access: "rollouts.see" },
+      schema: { querystring: page(200), response: { 200: RolloutList } },
+    },
+    async (request) => await rollouts.list(request.query, request.reach),
   );
 
   app.post(
     "/rollouts",
     {
+      config: { access: "rollouts.run" },
       schema: {
         summary: "Create a rollout as a draft; with dryRun only say what the plan selects",
         querystring: CreateQuery,
@@ -48,33 +54,45 @@ export function rolloutRoutes(
         response: { 200: SelectionResource, 201: RolloutResource },
       },
     },
-    async (request, reply) =>
-      request.query.dryRun
-        ? reply.code(200).send(await rollouts.dryRun(request.body))
-        : reply.code(201).send(await rollouts.create(request.body, actorOf(request))),
+    async (request, reply) => {
+      // It says so itself which sites it keeps to: late joiners and the start later on keep to them too.
+      const plan = { ...request.body, selector: confined(request.body.selector ?? "", request.reach) };
+      return request.query.dryRun
+        ? reply.code(200).send(await rollouts.dryRun(plan))
+        : reply.code(201).send(await rollouts.create(plan, actorOf(request)));
+    },
   );
 
   app.get(
     "/rollouts/:id",
-    { schema: { params, response: { 200: RolloutResource } } },
-    async (request) => await rollouts.get(request.params.id),
+    { config: { access: "rollouts.see" }, schema: { params, response: { 200: RolloutResource } } },
+    async (request) => await rollouts.get(request.params.id, request.reach),
   );
 
   app.get(
     "/rollouts/:id/devices",
-    { schema: { params, querystring: page(5_000), response: { 200: RolloutDeviceList } } },
-    async (request) => await rollouts.devices(request.params.id, request.query),
+    {
+      config: { access: "rollouts.see" },
+      schema: { params, querystring: page(5_000), response: { 200: RolloutDeviceList } },
+    },
+    async (request) => await rollouts.devices(request.params.id, request.query, request.reach),
   );
 
   app.get(
     "/rollouts/:id/events",
-    { schema: { params, querystring: EventsQuery, response: { 200: RolloutEventList } } },
-    async (request) => ({ events: await rollouts.events(request.params.id, request.query.after ?? 0) }),
+    {
+      config: { access: "rollouts.see" },
+      schema: { params, querystring: EventsQuery, response: { 200: RolloutEventList } },
+    },
+    async (request) => ({
+      events: await rollouts.events(request.params.id, request.query.after ?? 0, request.reach),
+    }),
   );
 
   app.get(
     "/devices/:device/rollouts",
     {
+      config: { access: "rollouts.see" },
       schema: {
         summary: "Rollouts that have a device, newest first, and what holds it in each",
         params: Type.Object({ device: PathText }, closed),
@@ -90,45 +108,50 @@ export function rolloutRoutes(
 /** Each is safe to repeat; what it does exactly stands with the methods of `RolloutService`. */
 function actionRoutes(app: ApiApp, rollouts: RolloutService): void {
   const response = { 200: RolloutResource };
+  /** Whoever acts on a rollout has to have the right wherever it may go. */
+  const own = async ({ params, reach }: { params: { id: string }; reach: Reach }): Promise<string> => {
+    await rollouts.requireOwn(params.id, reach);
+    return params.id;
+  };
 
   for (const verb of ["start", "submit"])
     app.post(
       `/rollouts/:id/${verb}`,
-      { schema: { params, response } },
-      async (request) => await rollouts.start(request.params.id, actorOf(request)),
+      { config: { access: "rollouts.run" }, schema: { params, response } },
+      async (request) => await rollouts.start(await own(request), actorOf(request)),
     );
 
   app.post(
     "/rollouts/:id/approve",
-    { schema: { params, response } },
-    async (request) => await rollouts.approve(request.params.id, actorOf(request)),
+    { config: { access: "rollouts.approve" }, schema: { params, response } },
+    async (request) => await rollouts.approve(await own(request), actorOf(request)),
   );
 
   app.post(
     "/rollouts/:id/deny",
-    { schema: { params, body: RolloutDenial, response } },
-    async (request) => await rollouts.deny(request.params.id, actorOf(request), request.body.reason),
+    { config: { access: "rollouts.approve" }, schema: { params, body: RolloutDenial, response } },
+    async (request) => await rollouts.deny(await own(request), actorOf(request), request.body.reason),
   );
 
   app.post(
     "/rollouts/:id/skip-wave",
-    { schema: { params, body: RolloutSkip, response } },
+    { config: { access: "rollouts.run" }, schema: { params, body: RolloutSkip, response } },
     async (request) => {
       const { wave, reason } = request.body;
-      return await rollouts.skipWave(request.params.id, actorOf(request), wave, reason);
+      return await rollouts.skipWave(await own(request), actorOf(request), wave, reason);
     },
   );
 
   app.post(
     "/rollouts/:id/admit-late",
-    { schema: { params, response } },
-    async (request) => await rollouts.admitLate(request.params.id, actorOf(request)),
+    { config: { access: "rollouts.run" }, schema: { params, response } },
+    async (request) => await rollouts.admitLate(await own(request), actorOf(request)),
   );
 
   for (const verb of ["pause", "resume", "abort", "revert"] as const)
     app.post(
       `/rollouts/:id/${verb}`,
-      { schema: { params, body: orNull(RolloutAction), response } },
-      async (request) => await rollouts[verb](request.params.id, actorOf(request), request.body?.reason),
+      { config: { access: "rollouts.run" }, schema: { params, body: orNull(RolloutAction), response } },
+      async (request) => await rollouts[verb](await own(request), actorOf(request), request.body?.reason),
     );
 }

@@ -1,13 +1,17 @@
 import { Type } from "typebox";
-import type { ShadowReports } from "../../shadow/reports.ts";
 import type { ApiApp } from "../app.ts";
 import { closed, PathText } from "../schemas/common.ts";
 import { ShadowReportList } from "../schemas/shadow.ts";
+import type { OperatorServices } from "../services.ts";
 
-export function shadowRoutes(app: ApiApp, shadow: ShadowReports): void {
+export function shadowRoutes(
+  app: ApiApp,
+  { shadow, rollouts }: Pick<OperatorServices, "shadow" | "rollouts">,
+): void {
   app.get(
     "/rollouts/:id/shadow",
     {
+      config: { access: "rollouts.see" },
       schema: {
         summary:
           "What devices of a rollout found out about the release beside their live one, as they signed it",
@@ -22,6 +26,9 @@ export function shadowRoutes(app: ApiApp, shadow: ShadowReports): void {
         response: { 200: ShadowReportList },
       },
     },
-    async (request) => await shadow.ofRollout(request.params.id, request.query.cursor, request.query.limit),
+    async ({ params: { id }, query: { cursor, limit }, reach }) => {
+      await rollouts.requireSeen(id, reach);
+      return await shadow.ofRollout(id, cursor, limit, reach);
+    },
   );
 }

@@ -1,6 +1,7 @@
 import { SitePath } from "@muster/shared/protocol/primitives";
 import { Type } from "typebox";
 import { changeSite, clearSite, replaceSite } from "../../fleet/site-settings.ts";
+import { within } from "../../people/places.ts";
 import type { ApiApp } from "../app.ts";
 import { NewSiteSettings, SiteChange, SiteList, SiteResource } from "../schemas/targeting.ts";
 import type { OperatorServices } from "../services.ts";
@@ -16,15 +17,24 @@ export function siteRoutes(
   app: ApiApp,
   { fleet, control }: Pick<OperatorServices, "fleet" | "control">,
 ): void {
-  app.get("/sites", { schema: { response: { 200: SiteList } } }, async () => ({ sites: fleet.sites() }));
+  app.get(
+    "/sites",
+    { config: { access: "fleet.see" }, schema: { response: { 200: SiteList } } },
+    async ({ reach }) => ({ sites: within(fleet.sites(), reach, ({ site }) => site) }),
+  );
 
-  app.get("/sites/*", { schema: { params, response: { 200: SiteResource } } }, async (request) =>
-    fleet.site(request.params["*"]),
+  app.get(
+    "/sites/*",
+    { config: { access: "fleet.see" }, schema: { params, response: { 200: SiteResource } } },
+    async (request) => fleet.site(request.params["*"]),
   );
 
   app.put(
     "/sites/*",
-    { schema: { params, body: NewSiteSettings, response: { 200: SiteResource } } },
+    {
+      config: { access: "devices.change" },
+      schema: { params, body: NewSiteSettings, response: { 200: SiteResource } },
+    },
     async (request) => {
       const site = request.params["*"];
       await replaceSite(control, site, request.body);
@@ -34,7 +44,10 @@ export function siteRoutes(
 
   app.patch(
     "/sites/*",
-    { schema: { params, body: SiteChange, response: { 200: SiteResource } } },
+    {
+      config: { access: "devices.change" },
+      schema: { params, body: SiteChange, response: { 200: SiteResource } },
+    },
     async (request) => {
       const site = request.params["*"];
       await changeSite(control, site, request.body);
@@ -42,9 +55,13 @@ export function siteRoutes(
     },
   );
 
-  app.delete("/sites/*", { schema: { params, response: { 204: Type.Null() } } }, async (request, reply) => {
-    const { site } = fleet.site(request.params["*"]);
-    await clearSite(control, site);
-    return reply.code(204).send(null);
-  });
+  app.delete(
+    "/sites/*",
+    { config: { access: "devices.change" }, schema: { params, response: { 204: Type.Null() } } },
+    async (request, reply) => {
+      const { site } = fleet.site(request.params["*"]);
+      await clearSite(control, site);
+      return reply.code(204).send(null);
+    },
+  );
 }

@@ -1,3 +1,4 @@
+import { AssuranceLevel } from "@muster/shared/protocol/device-api";
 import { HardwareFacts } from "@muster/shared/protocol/hardware";
 import {
   Count,
@@ -11,6 +12,7 @@ import {
 import { ReportedState } from "@muster/shared/protocol/state";
 import { DirectivePayload } from "@muster/shared/trust/directive";
 import { type Static, Type } from "typebox";
+import { ASSURANCES, VERDICTS } from "../../attestation/verdict.ts";
 import {
   ChangedLabels,
   closed,
@@ -23,7 +25,7 @@ import {
 } from "./common.ts";
 
 const LivenessName = oneOf("online", "late", "offline", "flapping");
-const DeviceStatusName = oneOf("active", "revoked");
+const DeviceStatusName = oneOf("active", "quarantined", "revoked");
 
 const summary = {
   id: DeviceId,
@@ -40,6 +42,13 @@ const summary = {
   running: MaybeRelease,
   update: ReportedState.properties.update,
   lastResult: ReportedState.properties.lastResult,
+  /** How far it is trusted now; see docs/attestation.md. */
+  trust: Type.Object(
+    { assurance: oneOf(...ASSURANCES), verdict: oneOf(...VERDICTS), withheld: Type.Boolean() },
+    closed,
+  ),
+  /** Why it gets nothing new, one sentence; null for a device that passes. */
+  withheldBecause: orNull(Type.String()),
 };
 
 export const DeviceSummaryResource = Type.Object(summary, closed);
@@ -60,15 +69,37 @@ export const DeviceResource = Type.Object(
     /** Saved groups that it is in now. */
     groups: Type.Array(Name),
     hardware: HardwareFacts,
+    /** The newest verdict in one sentence; null before the first one. */
+    verdictSentence: orNull(Type.String()),
     signingKey: Type.String(),
     enrolledAt: Millis,
     joinToken: orNull(Type.String()),
+    /** Who it is: by its TPM where it has one. Names hex, as the TPM has them. */
+    identity: Type.Object(
+      {
+        assurance: AssuranceLevel,
+        /** By whose word, or why it is no surer. */
+        reason: orNull(Type.String()),
+        ekName: orNull(Type.String()),
+        akName: orNull(Type.String()),
+        sealingKey: orNull(Type.String()),
+        /** Ids of the device whose place it took, and of the one that took its place. */
+        replaces: orNull(DeviceId),
+        replacedBy: orNull(DeviceId),
+      },
+      closed,
+    ),
+    quarantined: orNull(Type.Object({ at: Millis, reason: Type.String() }, closed)),
+    /** When it told that it had wiped itself. */
+    decommissionedAt: MaybeMillis,
     certificate: Type.Object({ serial: Type.String(), expiresAt: Millis }, closed),
     connected: Type.Boolean(),
     reported: orNull(ReportedState),
     reportedAt: MaybeMillis,
     directive: orNull(DirectivePayload),
     storedResults: Count,
+    /** Those of them that came while it did not pass attestation. */
+    withheldResults: Count,
     revoked: orNull(Type.Object({ at: Millis, reason: Type.String() }, closed)),
   },
   closed,
@@ -125,6 +156,18 @@ export const Relabelling = Type.Object(
 );
 export type Relabelling = Static<typeof Relabelling>;
 
+/** A token for the board that takes the place of a device. */
+export const NewReplacement = Type.Object(
+  {
+    /** Seconds from now, a day unless told. */
+    expiresIn: Type.Optional(Type.Integer({ minimum: 60, maximum: 365 * 86_400 })),
+    /** That of the device unless told. */
+    minAssurance: Type.Optional(AssuranceLevel),
+  },
+  closed,
+);
+
+/** Why a device is revoked, put into quarantine or taken out of the fleet. */
 export const Revocation = Type.Object({ reason: Type.String({ minLength: 1, maxLength: 500 }) }, closed);
 
 /** Newest first. */
@@ -153,6 +196,8 @@ export const Timeline = Type.Object(
             source: oneOf("device", "control-plane"),
             code: Type.String(),
             message: Type.String(),
+            /** Told while the device did not pass attestation. */
+            withheld: Type.Boolean(),
           },
           closed,
         ),
@@ -168,6 +213,8 @@ export const FleetResource = Type.Object(
     devices: Count,
     active: Count,
     revoked: Count,
+    /** Active devices that get nothing new. */
+    withheld: Count,
     liveness: LivenessCounts,
     releases: Type.Array(Type.Object({ release: MaybeRelease, devices: Count }, closed)),
     /** Active devices by the phase of the update under way. */

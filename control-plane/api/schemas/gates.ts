@@ -8,7 +8,7 @@ const MaybeNumber = orNull(Type.Number());
 /** One condition with its value beside what the plan asks for; see `rollouts/gate/views.ts`. */
 const Condition = Type.Object(
   {
-    kind: oneOf("success", "error", "sample", "soak", ...METRICS),
+    kind: oneOf("success", "error", "sample", "attestation", "soak", ...METRICS),
     verdict: oneOf("met", "violated", "inconclusive", "passed-over"),
     value: MaybeNumber,
     threshold: MaybeNumber,

@@ -1,5 +1,5 @@
 import { Count, Digest, Millis, Name, Version } from "@muster/shared/protocol/primitives";
-import { Requirements } from "@muster/shared/protocol/release";
+import { Requirements, SealKeyId } from "@muster/shared/protocol/release";
 import { type Static, Type } from "typebox";
 import { closed, oneOf, orNull } from "./common.ts";
 
@@ -10,7 +10,17 @@ const Component = Type.Object(
     version: Version,
     /** In order of preference; empty for a config. */
     variants: Type.Array(
-      Type.Object({ id: Name, precision: Type.String(), requires: Requirements, size: Count }, closed),
+      Type.Object(
+        {
+          id: Name,
+          precision: Type.String(),
+          requires: Requirements,
+          size: Count,
+          /** Key that the model file is sealed with. */
+          sealedWith: orNull(SealKeyId),
+        },
+        closed,
+      ),
     ),
     size: Count,
   },

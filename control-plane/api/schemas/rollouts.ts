@@ -12,6 +12,7 @@ const DeviceCounts = Type.Object(
     total: Count,
     waiting: Count,
     offline: Count,
+    withheld: Count,
     pending: Count,
     silent: Count,
     retrying: Count,
@@ -32,6 +33,7 @@ const DeviceCounts = Type.Object(
 const Actor = Type.Object({ id: Type.String(), name: Type.String() }, closed);
 
 const HOLD_REASONS = [
+  "withheld",
   "offline",
   "retry",
   "freeze",
@@ -145,6 +147,7 @@ const part = {
   status: oneOf(...DEVICE_STATUSES),
   situation: Type.String(),
   held: orNull(HoldReason),
+  withheldBecause: orNull(Type.String()),
   previous: MaybeRelease,
   attempts: Count,
   phase: orNull(Type.String()),

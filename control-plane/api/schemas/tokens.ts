@@ -1,6 +1,7 @@
+import { AssuranceLevel } from "@muster/shared/protocol/device-api";
 import { Labels, Millis, SitePath } from "@muster/shared/protocol/primitives";
 import { type Static, Type } from "typebox";
-import { closed, MaybeMillis, oneOf } from "./common.ts";
+import { closed, MaybeMillis, oneOf, orNull } from "./common.ts";
 
 const token = {
   id: Type.String(),
@@ -11,6 +12,10 @@ const token = {
   createdAt: Millis,
   expiresAt: Millis,
   revokedAt: MaybeMillis,
+  /** Least assurance of the devices that it lets in. */
+  minAssurance: AssuranceLevel,
+  /** Id of the device whose place the one that enrolls takes. */
+  replaces: orNull(Type.String()),
   state: oneOf("valid", "expired", "spent", "revoked"),
 };
 export const TokenResource = Type.Object(token, closed);
@@ -27,6 +32,8 @@ export const NewToken = Type.Object(
     uses: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
     /** Seconds from now, a day unless told. */
     expiresIn: Type.Optional(Type.Integer({ minimum: 60, maximum: 365 * 86_400 })),
+    /** `software` unless told: any device. */
+    minAssurance: Type.Optional(AssuranceLevel),
   },
   closed,
 );

@@ -16,6 +16,7 @@ import { releaseName } from "../names.ts";
 import { collectLabelChange, positiveNumber } from "../options.ts";
 import { allPages } from "../pages.ts";
 import { ago } from "../words.ts";
+import { standingCommands } from "./device-standing.ts";
 
 const LIVENESS = ["online", "late", "offline", "flapping"];
 
@@ -41,7 +42,13 @@ export function deviceCommands(program: Command, cli: Cli): void {
         .option("-l, --selector <selector>", "which devices, e.g. ring=canary,release=vision@1.2.0")
         .option("--site <path>", "this site and everything below it")
         .addOption(new Option("--liveness <state>", "how it is").choices(LIVENESS))
-        .addOption(new Option("--status <status>", "in the fleet or not").choices(["active", "revoked"]))
+        .addOption(
+          new Option("--status <status>", "in the fleet or not").choices([
+            "active",
+            "quarantined",
+            "revoked",
+          ]),
+        )
         .option("--release <digest>", "digest of the running release")
         .option("--text <part>", "part of the id or name")
         .option("--limit <n>", "at most so many; all unless given", positiveNumber),
@@ -194,6 +201,7 @@ export function deviceCommands(program: Command, cli: Cli): void {
       cli.output.data(revoked, () => `${revoked.name} (${revoked.id}) is revoked.`);
     },
   );
+  standingCommands(group, cli);
 }
 
 /** What holds at a site, as far as it keeps the device from being told. */

@@ -1,8 +1,14 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { isMusterError, MusterError } from "@muster/shared/errors";
+import type { ReleaseSpec } from "@muster/shared/protocol/release-spec";
 import type { Command } from "commander";
 import type { ReleaseList, ReleaseResource } from "../../api/schemas/releases.ts";
 import type { TrustResource } from "../../api/schemas/trust.ts";
 import { packageRelease, readReleaseSpec } from "../../releases/package.ts";
+import { type SealedModels, sealModels } from "../../releases/sealing.ts";
 import type { OfflineKeys } from "../../trust/offline-keys.ts";
 import { addTarget } from "../../trust/offline-signing.ts";
 import type { Cli } from "../cli.ts";
@@ -24,15 +30,22 @@ export function releaseCommands(program: Command, cli: Cli): void {
     {
       name: "create",
       summary: "hash, upload, sign and register a release",
-      examples: [["muster release create -f release.json --keys ./keys", "files lie beside release.json"]],
+      examples: [
+        ["muster release create -f release.json --keys ./keys", "files lie beside release.json"],
+        ["muster release create -f release.json --seal", "no model file leaves this machine in the open"],
+      ],
     },
     (command) =>
       command
         .requiredOption("-f, --file <spec>", "release spec, see docs/protocol.md")
+        .option(
+          "--seal",
+          "encrypt the model files; devices get the keys on a good verdict, see docs/sealed-models.md",
+        )
         .option(...KEYS_OPTION),
     async (_args, options) => {
       const { keys } = await openKeys(cli, options.keys);
-      const release = await createRelease(cli, String(options.file), keys);
+      const release = await sealedRelease(cli, String(options.file), keys, options.seal === true);
       cli.output.data(release, () => `Release ${release.name} ${release.version} is ${release.digest}.`);
     },
   );
@@ -94,8 +107,38 @@ function releaseNamed(text: string): [name: string, version: string] {
   return [name, version];
 }
 
-async function createRelease(cli: Cli, file: string, keys: OfflineKeys): Promise<ReleaseResource> {
+/** Seals what is to be sealed and puts the keys before anything else: a release without its key runs nowhere. */
+async function sealedRelease(
+  cli: Cli,
+  file: string,
+  keys: OfflineKeys,
+  seal: boolean,
+): Promise<ReleaseResource> {
   const spec = await readReleaseSpec(file);
+  if (!seal) return await createRelease(cli, file, spec, keys, new Map());
+  const into = await mkdtemp(join(tmpdir(), "muster-seal-"));
+  try {
+    const sealed = await sealModels(file, spec, into, randomBytes);
+    const client = await cli.client();
+    for (const [name, model] of sealed) {
+      const named = `${spec.name} ${spec.version}: ${name}`.slice(0, 200);
+      const key = model.secret.toString("base64");
+      await client.send("PUT", `/model-keys/${model.sealed.key}`, { name: named, key });
+      model.secret.fill(0);
+    }
+    return await createRelease(cli, file, spec, keys, sealed);
+  } finally {
+    await rm(into, { recursive: true, force: true });
+  }
+}
+
+async function createRelease(
+  cli: Cli,
+  file: string,
+  spec: ReleaseSpec,
+  keys: OfflineKeys,
+  sealed: SealedModels,
+): Promise<ReleaseResource> {
   const client = await cli.client();
   const { output } = cli;
   for (let attempt = 1; ; attempt += 1) {
@@ -104,7 +147,7 @@ async function createRelease(cli: Cli, file: string, keys: OfflineKeys): Promise
     if (known.some(({ version }) => version === spec.version))
       throw new MusterError("release.exists", `The release ${spec.name} ${spec.version} exists already.`);
     const sequence = 1 + Math.max(0, ...known.map((release) => release.sequence));
-    const packaged = await packageRelease(file, spec, sequence);
+    const packaged = await packageRelease(file, spec, sequence, sealed);
     const sent = await uploadFiles(client, packaged.files, output);
     output.say(`${packaged.files.length} artifacts are in the store, ${bytes(sent)} uploaded.`);
     const { targets } = await client.get<TrustResource>("/trust");
@@ -132,7 +175,7 @@ function describeRelease(release: ReleaseResource, now: number): string {
     lines.push(`  ${component.type} ${component.name} ${component.version}`);
     for (const variant of component.variants)
       lines.push(
-        `    ${variant.id}: ${variant.precision} on ${variant.requires.providers.join(" or ")}, ${bytes(variant.size)}`,
+        `    ${variant.id}: ${variant.precision} on ${variant.requires.providers.join(" or ")}, ${bytes(variant.size)}${variant.sealedWith === null ? "" : `, sealed with ${variant.sealedWith}`}`,
       );
   }
   for (const { hardwareClass, reason, at } of release.quarantined)

@@ -110,7 +110,7 @@ export function statusCommand(program: Command, cli: Cli): void {
           ...wrongLines(health, MOST, cli.output.width, cli.output.paint),
           ...underWayLines(open, cli.output),
           ...freezeLines(freezes, cli.terminal.now()),
-          `${fleet.active} ${fleet.active === 1 ? "device" : "devices"}: ${online} online, ${late} late, ${offline} offline, ${flapping} flapping; ${fleet.revoked} revoked`,
+          `${fleet.active} ${fleet.active === 1 ? "device" : "devices"}: ${online} online, ${late} late, ${offline} offline, ${flapping} flapping; ${fleet.withheld > 0 ? `${fleet.withheld} withheld, ` : ""}${fleet.revoked} revoked`,
           ...(health.day.heartbeats > 0
             ? ["Last 24 hours:", ...figureLines(health.day).map((line) => `  ${line}`)]
             : []),

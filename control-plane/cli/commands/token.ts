@@ -1,14 +1,11 @@
-import { MusterError } from "@muster/shared/errors";
-import { formatJoinToken } from "@muster/shared/trust/join-token";
 import type { Command } from "commander";
-import type { StatusResource } from "../../api/schemas/status.ts";
 import type { CreatedToken, TokenList, TokenResource } from "../../api/schemas/tokens.ts";
-import { readRoot } from "../../trust/offline-keys.ts";
 import type { Cli } from "../cli.ts";
-import { keysDirectory } from "../context.ts";
-import { KEYS_OPTION, rootPin } from "../keys.ts";
+import { localRootPin, tellJoinToken } from "../join-command.ts";
+import { KEYS_OPTION } from "../keys.ts";
 import { collectLabel, positiveNumber, timeSpan } from "../options.ts";
 import { ago } from "../words.ts";
+import { minAssuranceOption } from "./device-standing.ts";
 
 const DAY = 86_400_000;
 
@@ -24,6 +21,7 @@ export function tokenCommands(program: Command, cli: Cli): void {
       examples: [
         ["muster token create --site eu/berlin --keys ./keys", "for one device, within a day"],
         ["muster token create --site eu/paris --uses 20 --expires 7d --label ring=late", "for a batch"],
+        ["muster token create --site eu --min-assurance tpm-certified", "only for boxes with a known TPM"],
       ],
     },
     (command) =>
@@ -32,6 +30,7 @@ export function tokenCommands(program: Command, cli: Cli): void {
         .option("--uses <n>", "how many devices may enroll with it", positiveNumber, 1)
         .option("--expires <span>", "until when: 90s, 30m, 12h or 7d", timeSpan, DAY)
         .option("--label <key=value>", "label of the devices; may be repeated", collectLabel)
+        .addOption(minAssuranceOption())
         .option(...KEYS_OPTION),
     async (_args, options) => {
       const client = await cli.client();
@@ -41,20 +40,11 @@ export function tokenCommands(program: Command, cli: Cli): void {
         uses: options.uses,
         expiresIn: Math.round(Number(options.expires) / 1000),
         ...(options.label ? { labels: options.label } : {}),
+        ...(options.minAssurance ? { minAssurance: options.minAssurance } : {}),
       });
-      const { deviceUrl } = await client.get<StatusResource>("/status");
-      const token = formatJoinToken({ ...created, rootPin: pin });
-      const run = `muster-agent run --server ${deviceUrl} --token ${token}`;
-      cli.output.data({ ...created, secret: undefined, rootPin: pin, token, run }, () => token);
-      cli.output.say(
-        [
-          `For ${created.uses} ${created.uses === 1 ? "device" : "devices"} at ${created.site}, ends ${ago(created.expiresAt, cli.terminal.now())}. It is not shown again. On the box:`,
-          `  ${run}`,
-          ...(pin === null
-            ? ["It pins no trust root, so the device trusts the first one it sees: better pass --keys DIR."]
-            : []),
-        ].join("\n"),
-      );
+      const devices = `${created.uses} ${created.uses === 1 ? "device" : "devices"} at ${created.site}`;
+      const ends = `ends ${ago(created.expiresAt, cli.terminal.now())}`;
+      await tellJoinToken(cli, client, created, pin, `For ${devices}, ${ends}.`);
     },
   );
 
@@ -76,6 +66,7 @@ export function tokenCommands(program: Command, cli: Cli): void {
           { title: "SITE", value: (row) => row.site },
           { title: "STATE", value: (row) => row.state },
           { title: "LEFT", value: (row) => `${row.usesLeft}/${row.uses}`, right: true },
+          { title: "ASKS", value: (row) => row.minAssurance },
           { title: "ENDS", value: (row) => ago(row.expiresAt, now) },
         ],
         tokens,
@@ -98,13 +89,4 @@ export function tokenCommands(program: Command, cli: Cli): void {
       cli.output.data(token, () => `The join token ${token.id} for ${token.site} is revoked.`);
     },
   );
-}
-
-/** Pin of the operator's own copy of the root: what the server says about itself would prove nothing. */
-async function localRootPin(cli: Cli, option: unknown): Promise<string | null> {
-  const dir = await keysDirectory(cli.terminal.env, typeof option === "string" ? option : undefined);
-  const root = dir === undefined ? null : await readRoot(dir);
-  if (root === null && option !== undefined)
-    throw new MusterError("trust.key-missing", `There is no root.json in ${dir}: run \`muster trust init\`.`);
-  return root === null ? null : rootPin(root);
 }

@@ -7,10 +7,12 @@ import { buildRoot, signTargets } from "../../trust/offline-signing.ts";
 import type { Cli } from "../cli.ts";
 import { KEYS_OPTION, openKeys, rootPin } from "../keys.ts";
 import { ago } from "../words.ts";
+import { ekRootCommands } from "./ek-root.ts";
 
 /** `muster trust ...`: what devices hold releases against. */
 export function trustCommands(program: Command, cli: Cli): void {
   const group = cli.group(program, "trust", "the trust root that devices hold releases against");
+  ekRootCommands(group, cli);
 
   cli.leaf(
     group,

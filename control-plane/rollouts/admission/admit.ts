@@ -9,6 +9,7 @@ import { UplinkBudget } from "./uplink.ts";
 
 /** Why a device is not told now. Of several reasons the first in this order is said. */
 export type HoldReason =
+  | "withheld"
   | "offline"
   | "retry"
   | "freeze"

@@ -11,13 +11,14 @@ import type { Step } from "./step.ts";
 export function blame(step: Step, { hardwareClasses }: Pick<GateView, "hardwareClasses">): void {
   const { plan, release } = step.rollout;
   const { maxPercent } = plan.gate.error;
-  const wave = step.devices.filter((record) => record.wave === step.progress.wave);
+  const trusted = step.trusted();
+  const wave = trusted.filter((record) => record.wave === step.progress.wave);
   const found = new Set([
     ...hardwareClasses,
     ...failingClasses(wave, maxPercent),
-    ...failingClasses(step.devices, maxPercent),
+    ...failingClasses(trusted, maxPercent),
   ]);
-  const blamed = found.size > 0 ? found : failingClasses(step.devices, 0);
+  const blamed = found.size > 0 ? found : failingClasses(trusted, 0);
   for (const name of blamed) if (!step.facts.isQuarantined(release.digest, name)) step.quarantine.add(name);
 }
 

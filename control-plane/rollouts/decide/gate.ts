@@ -1,4 +1,5 @@
 import { noDevices } from "../counts.ts";
+import type { Attested } from "../gate/attestation-condition.ts";
 import type { GateInput } from "../gate/input.ts";
 import { successHolds } from "../gate/install-conditions.ts";
 import { judgeGate } from "../gate/judge.ts";
@@ -23,9 +24,29 @@ function inputOf(step: Step): GateInput {
     openedAt: waveClockAt ?? step.now,
     heldSince: gateHeldSince,
     now: step.now,
-    members: step.devices,
+    members: step.trusted(),
     evidence: { exposures: step.facts.exposures, wagers: step.progress.wagers },
+    attested: plan.gate.attestation ? attestedOf(step) : null,
   };
+}
+
+/** Verdicts on evidence that came after the devices were told, or after the phase that they reported last. */
+function attestedOf({ devices, facts, progress }: Step): Attested {
+  const attested = { updated: 0, affirming: 0, contraindicated: 0 };
+  const classes = new Set<string>();
+  for (const [place, record] of devices.entries()) {
+    if (record.wave !== progress.wave || record.toldAt === null) continue;
+    const verdict = facts.verdictOf(place);
+    const isSince = verdict !== null && verdict.at >= (record.phaseAt ?? record.toldAt);
+    if (isSince && verdict.tier === "contraindicated") {
+      attested.contraindicated += 1;
+      classes.add(record.hardwareClass);
+    }
+    if (record.status !== "succeeded") continue;
+    attested.updated += 1;
+    if (isSince && verdict.tier === "affirming") attested.affirming += 1;
+  }
+  return { ...attested, classes: [...classes] };
 }
 
 /** Ranks the updated devices whose evidence has come in since the last look. */

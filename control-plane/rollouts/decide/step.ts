@@ -76,15 +76,26 @@ export class Step {
   /** Counts of the records as changed so far; `wave` is that of the open wave. */
   counts(): { wave: DeviceCounts; all: DeviceCounts; waves: number } {
     const open = this.progress.wave;
-    this.#counts ??= countDevices(this.#devices, open, (place) => this.facts.isOnline(place));
+    this.#counts ??= countDevices(this.#devices, this.standing(), this.facts);
     const { waves, all } = this.#counts;
     return { wave: waves[open ?? 0] ?? all, all, waves: waves.length };
+  }
+
+  /** What the situation of a device depends on besides the device. */
+  standing(): { open: number | null; ended: boolean } {
+    return { open: this.progress.wave, ended: this.progress.endedAt !== null };
+  }
+
+  /** Records whose word counts: not those of devices that are withheld. */
+  trusted(): readonly DeviceRecord[] {
+    if (this.counts().all.withheld === 0) return this.#devices;
+    return this.#devices.filter((_, place) => !this.facts.isWithheld(place));
   }
 
   /** Moves the progress on; counts depend on the open wave. */
   move(change: Partial<RolloutProgress>): void {
     this.progress = { ...this.progress, ...change };
-    if (change.wave !== undefined) this.#counts = undefined;
+    if (change.wave !== undefined || change.endedAt !== undefined) this.#counts = undefined;
   }
 
   decision(): Decision {

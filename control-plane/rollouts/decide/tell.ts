@@ -10,8 +10,8 @@ import type { Places } from "./types.ts";
 const LOOKED_AT = 10;
 
 /**
- * Tells the devices of the open wave, and late ones of those before: only those that are there, as many as
- * admission lets through. What keeps each other one is remembered.
+ * Tells the devices of the open wave, and late ones of those before: only those that are there and not withheld, as many
+ * as admission lets through. What keeps each other one is remembered.
  */
 export function tell(step: Step): void {
   // Most of the time the first ones fill the room: looking at all others would only find that there is none left.
@@ -65,7 +65,7 @@ interface Wanted {
   candidate: AdmissionCandidate;
 }
 
-/** In their order, so many at most. Those that are away or wait for their retry need no further question. */
+/** In their order, so many at most. Those that are withheld, away or wait for their retry need no further question. */
 function candidatesOf(
   step: Step,
   places: Places,
@@ -80,7 +80,8 @@ function candidatesOf(
     if (record.wave > (progress.wave ?? -1)) continue;
     if (wanted.size >= most) return { wanted, cut: true };
     const { device, notBefore, bytes } = record;
-    if (!facts.isOnline(index)) step.held.set(device, "offline");
+    if (facts.isWithheld(index)) step.held.set(device, "withheld");
+    else if (!facts.isOnline(index)) step.held.set(device, "offline");
     else if (notBefore !== null && notBefore > now) step.held.set(device, "retry");
     else {
       const busy =

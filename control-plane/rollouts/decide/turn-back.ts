@@ -7,7 +7,10 @@ import { numbersOf, type Step } from "./step.ts";
 
 const CHANGED: ReadonlySet<string> = new Set(["told", "retrying", "succeeded", "failed"]);
 
-/** Gives every device that was told its previous release back; offline ones find the newer directive. */
+/**
+ * Gives every device that was told its previous release back; offline ones find the newer directive. Withheld ones too:
+ * what they had before is nothing new, and a release that must go has to go from them first of all.
+ */
 export function revertAll(step: Step): void {
   const isTold = ({ status, attempts }: DeviceRecord) =>
     CHANGED.has(status) || (status === "superseded" && attempts > 0);
@@ -109,9 +112,10 @@ function skipUntold(step: Step): boolean {
 
 /** At work and within reach: worth waiting for. */
 function isUnsettled(step: Step, record: DeviceRecord, place: number): boolean {
-  const { facts, now, rollout, progress } = step;
+  const { facts, now, rollout } = step;
   const isOnline = () => facts.isOnline(place);
-  const situation = situationOf(record, progress.wave, isOnline);
+  const isWithheld = () => facts.isWithheld(place);
+  const situation = situationOf(record, step.standing(), { isOnline, isWithheld });
   if (situation === "pending" || situation === "silent") return true;
   if (situation !== "returning" || !isOnline()) return false;
   return now - (record.returnedAt ?? 0) < rollout.plan.timeouts.total * 1000;

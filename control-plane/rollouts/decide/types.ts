@@ -1,5 +1,6 @@
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { ShadowRule } from "@muster/shared/protocol/shadow-rule";
+import type { VerdictTier } from "../../attestation/verdict.ts";
 import type { HoldReason } from "../admission/admit.ts";
 import type { PlaceFacts } from "../admission/facts.ts";
 import type { Freeze } from "../admission/freeze.ts";
@@ -14,6 +15,10 @@ export interface Facts {
   of(device: string): DeviceFacts;
   /** Any liveness but offline; by the place of the device's record in the rollout. */
   isOnline(place: number): boolean;
+  /** True for a device that gets nothing new from anybody; by place as well. */
+  isWithheld(place: number): boolean;
+  /** The verdict of this moment and when its evidence was appraised; null before the first. By place as well. */
+  verdictOf(place: number): { tier: VerdictTier; at: number } | null;
   /** False where nothing but time and liveness can have changed since the last decision; by place as well. */
   hasChanged(place: number): boolean;
   /** True where a release, by its digest, is in quarantine for a hardware class. */

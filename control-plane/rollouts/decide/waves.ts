@@ -26,10 +26,15 @@ export function advance(step: Step, kind: string, gate: GateView, sentence: stri
   }
   step.move({ state: "completed", reason: null, skipWave: null, endedAt: step.now });
   const left = all.waiting + all.offline + all.retrying;
+  const kept = all.withheld;
   const away = left > 0 ? ` ${left} ${fitting(left, "is", "are")} told when they can be.` : "";
+  const withheld =
+    kept > 0
+      ? ` ${kept} ${fitting(kept, "is", "are")} withheld: ${fitting(kept, "it gets", "they get")} the release once attestation passes.`
+      : "";
   step.event(
     "completed",
-    `${all.succeeded} of ${counted(all.total, "device")} ${fitting(all.succeeded, "runs", "run")} the release, ${all.failed} failed.${away}`,
+    `${all.succeeded} of ${counted(all.total, "device")} ${fitting(all.succeeded, "runs", "run")} the release, ${all.failed} failed.${away}${withheld}`,
     numbersOf(all),
   );
 }

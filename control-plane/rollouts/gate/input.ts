@@ -1,6 +1,7 @@
 import type { Exposures } from "../exposure/exposures.ts";
 import type { DeviceRecord } from "../model.ts";
 import type { DeviceCounts } from "../views.ts";
+import type { Attested } from "./attestation-condition.ts";
 import type { GatePlan } from "./plan.ts";
 import type { Wagers } from "./wagers.ts";
 
@@ -28,4 +29,6 @@ export interface GateInput {
   /** All devices of the rollout: failures that cluster are looked for among them. */
   members: readonly Pick<DeviceRecord, "site" | "hardwareClass" | "status">[];
   evidence: GateEvidence;
+  /** Null where the plan does not ask for it. */
+  attested: Attested | null;
 }

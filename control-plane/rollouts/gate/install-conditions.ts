@@ -15,6 +15,13 @@ export const unsettledOf = ({ waiting, pending, silent, retrying }: DeviceCounts
 export const workText = ({ waiting, pending, silent, retrying }: DeviceCounts): string =>
   `${pending + silent + retrying} at work${waiting > 0 ? `, ${waiting} not told yet` : ""}`;
 
+/** Those that can give no evidence now, each kind that there is. */
+const awayText = ({ offline, withheld }: DeviceCounts): string =>
+  `${offline > 0 ? `, ${offline} offline` : ""}${withheld > 0 ? `, ${withheld} withheld` : ""}`;
+
+/** Devices that would have to come back, or to pass, before they count. */
+export const absentOf = ({ offline, withheld }: DeviceCounts): number => offline + withheld;
+
 /** The last wave has what the waves before it left, which may be fewer than the plan asks for. */
 export function neededFor({ wave, isLast, plan }: GateInput): number {
   const there = wave.total - wave.released - wave.superseded - wave.held - wave.skipped;
@@ -35,7 +42,7 @@ export function successHolds(input: GateInput): boolean {
 export function successCondition(input: GateInput): ConditionView {
   const { wave, plan, number } = input;
   const ended = endedOf(wave);
-  const away = wave.offline > 0 ? `, ${wave.offline} offline` : "";
+  const away = awayText(wave);
   const work = unsettledOf(wave) > 0 ? `, ${workText(wave)}` : "";
   return {
     kind: "success",
@@ -66,13 +73,14 @@ export const isOverdue = ({ now, openedAt, timeoutSeconds }: GateInput): boolean
  */
 function errorsOf(scope: string, counts: DeviceCounts, input: GateInput): ConditionView {
   const { maxPercent, minDevices } = input.plan.error;
-  const { failed, offline } = counts;
+  const { failed } = counts;
+  const absent = absentOf(counts);
   const ended = endedOf(counts);
   const unsettled = unsettledOf(counts);
   const share = percentOf(failed, ended);
-  const isCertain = percentOf(failed, ended + unsettled + offline) > maxPercent;
+  const isCertain = percentOf(failed, ended + unsettled + absent) > maxPercent;
   const isOver = share > maxPercent;
-  const isOut = unsettled === 0 && (offline === 0 || isOverdue(input));
+  const isOut = unsettled === 0 && (absent === 0 || isOverdue(input));
   const isViolated = isCertain || (isOver && (ended >= minDevices || isOut));
   const isMet = !isOver && (ended >= minDevices || unsettled === 0);
   const later = isOver && !isViolated ? `, judged once ${minDevices} have one or no more are to come` : "";

@@ -1,8 +1,10 @@
 import { counted, fitting } from "../words.ts";
 import { amount, percentOf } from "./amounts.ts";
+import { attestationCondition } from "./attestation-condition.ts";
 import { clustersOf } from "./clusters.ts";
 import type { GateInput } from "./input.ts";
 import {
+  absentOf,
   endedOf,
   errorCondition,
   isOverdue,
@@ -20,17 +22,19 @@ import type { ConditionView, GateView } from "./views.ts";
 
 /**
  * Judges the gate of the open wave. Errors go first, strictly more than `maxPercent`, in the wave and in the
- * whole rollout; then what the updated devices measure. Success is judged once every device that was told has a
+ * whole rollout; then what the updated devices measure, and what evidence says of them. Success is judged once every device that was told has a
  * known end; devices that are offline are left out. A wave that ended without enough evidence is inconclusive for
  * good, and so is one whose metrics have not come in when the soak and `timeoutSeconds` are over.
  */
 export function judgeGate(input: GateInput): GateView {
   const sample = sampleCondition(input);
   const metrics = metricConditions(input, sample.verdict === "met");
+  const attestation = attestationCondition(input);
   const conditions = [
     successCondition(input),
     errorCondition(input),
     sample,
+    ...(attestation ? [attestation] : []),
     soakCondition(input),
     ...metrics.map(({ view }) => view),
   ];
@@ -42,7 +46,12 @@ export function judgeGate(input: GateInput): GateView {
     reason: [standing.reason, ...named].join(" "),
     conditions,
     clusters,
-    hardwareClasses: [...new Set(metrics.flatMap(({ against }) => against))].sort(),
+    hardwareClasses: [
+      ...new Set([
+        ...metrics.flatMap(({ against }) => against),
+        ...(attestation?.verdict === "violated" ? (input.attested?.classes ?? []) : []),
+      ]),
+    ].sort(),
   };
 }
 
@@ -77,10 +86,10 @@ function unsuccessful(input: GateInput): Standing {
   const { wave, number, plan } = input;
   const ended = endedOf(wave);
   const unsettled = unsettledOf(wave);
-  if (unsettled > 0 || (wave.offline > 0 && !isOverdue(input)))
+  if (unsettled > 0 || (absentOf(wave) > 0 && !isOverdue(input)))
     return {
       verdict: "inconclusive",
-      reason: `Wave ${number}: ${ended} of ${counted(wave.total, "device")} ${ended === 1 || wave.total === 1 ? "has" : "have"} a known end; ${workText(wave)}, ${wave.offline} offline.`,
+      reason: `Wave ${number}: ${ended} of ${counted(wave.total, "device")} ${ended === 1 || wave.total === 1 ? "has" : "have"} a known end; ${workText(wave)}, ${wave.offline} offline${wave.withheld > 0 ? `, ${wave.withheld} withheld` : ""}.`,
       waitingFor: "evidence",
     };
   const needed = neededFor(input);
@@ -88,7 +97,7 @@ function unsuccessful(input: GateInput): Standing {
     verdict: "inconclusive",
     reason:
       ended < needed
-        ? `Wave ${number} ended with ${counted(ended, "known end")}; its gate asks for ${needed}, and ${counted(wave.offline, "device")} ${fitting(wave.offline, "is", "are")} offline.`
+        ? `Wave ${number} ended with ${counted(ended, "known end")}; its gate asks for ${needed}, and ${counted(wave.offline, "device")} ${fitting(wave.offline, "is", "are")} offline${wave.withheld > 0 ? ` and ${wave.withheld} withheld` : ""}.`
         : `Wave ${number} ended with ${amount(percentOf(wave.succeeded, ended), "percent")} success; its gate asks for ${amount(plan.success.minPercent, "percent")}.`,
     waitingFor: null,
   };

@@ -48,6 +48,13 @@ const sample = {
   minInferenceHours: Type.Number({ minimum: 0 }),
 };
 
+const attestation = {
+  /** Least share of the updated devices whose evidence since the update is affirming, percent. */
+  minAffirmingPercent: Percent0,
+  /** Most devices that were told and whose evidence since is contraindicated; more violate the gate. */
+  maxContraindicated: Type.Integer({ minimum: 0 }),
+};
+
 /** Condition on evidence that each wave must meet before the next one is told. */
 export const GatePlan = Type.Object(
   {
@@ -55,6 +62,8 @@ export const GatePlan = Type.Object(
     error: Type.Object(error, closed),
     metrics: Type.Array(MetricRule, { maxItems: 16 }),
     sample: Type.Object(sample, closed),
+    /** Null: verdicts are not asked for. */
+    attestation: Type.Union([Type.Object(attestation, closed), Type.Null()]),
     /** Chance that a release no worse than the old one is stopped by a comparison of one wave, percent. */
     falseAlarmPercent: Type.Number({ minimum: 0.01, maximum: 20 }),
     /** How long all of it must hold without a break, seconds. */
@@ -70,6 +79,7 @@ export const GatePlanInput = Type.Object(
     error: Type.Optional(Type.Partial(Type.Object(error), closed)),
     metrics: Type.Optional(GatePlan.properties.metrics),
     sample: Type.Optional(Type.Partial(Type.Object(sample), closed)),
+    attestation: Type.Optional(Type.Union([Type.Partial(Type.Object(attestation), closed), Type.Null()])),
     falseAlarmPercent: Type.Optional(GatePlan.properties.falseAlarmPercent),
     soakSeconds: Type.Optional(GatePlan.properties.soakSeconds),
   },
@@ -87,9 +97,13 @@ const DEFAULTS: GatePlan = {
     { metric: "latency-p95", tolerance: 25 },
   ],
   sample: { minInferences: 0, minInferenceHours: 0 },
+  attestation: null,
   falseAlarmPercent: 1,
   soakSeconds: 60,
 };
+
+/** What a plan that asks for attestation means by it unless it says more. */
+const ATTESTATION = { minAffirmingPercent: 100, maxContraindicated: 0 };
 
 export const completeGate = (given: GatePlanInput = {}): GatePlan => ({
   ...DEFAULTS,
@@ -97,4 +111,5 @@ export const completeGate = (given: GatePlanInput = {}): GatePlan => ({
   success: { ...DEFAULTS.success, ...given.success },
   error: { ...DEFAULTS.error, ...given.error },
   sample: { ...DEFAULTS.sample, ...given.sample },
+  attestation: given.attestation ? { ...ATTESTATION, ...given.attestation } : null,
 });

@@ -4,7 +4,7 @@ export type Verdict = "met" | "violated" | "inconclusive";
 
 /** One condition of a gate, with the numbers that say why. */
 export interface ConditionView {
-  kind: "success" | "error" | "sample" | "soak" | Metric;
+  kind: "success" | "error" | "sample" | "attestation" | "soak" | Metric;
   /** `passed-over`: could not be judged and does not hold the wave up; the sentence says why. */
   verdict: Verdict | "passed-over";
   /** What was measured, in `unit`; null while nothing was. */

@@ -8,11 +8,17 @@ import { freezesMigration } from "./0006-freezes.ts";
 import { alertsMigration } from "./0007-alerts.ts";
 import { shadowMigration } from "./0008-shadow.ts";
 import { energyMigration } from "./0009-energy.ts";
+import { enrollmentMigration } from "./0010-enrollment.ts";
+import { attestationMigration } from "./0011-attestation.ts";
+import { modelKeysMigration } from "./0012-model-keys.ts";
+import { peopleMigration } from "./0013-people.ts";
+import { auditMigration } from "./0014-audit.ts";
 import { telemetryMigration } from "./telemetry-0001.ts";
 import { healthMigration } from "./telemetry-0002-health.ts";
 import { exposuresMigration } from "./telemetry-0003-exposures.ts";
 import { driftMigration } from "./telemetry-0004-drift.ts";
 import { examplesMigration } from "./telemetry-0005-examples.ts";
+import { withheldMigration } from "./telemetry-0006-withheld.ts";
 
 /** Migrations of control.db by name; they run in the order of their names and never change once released. */
 export const controlMigrations: Record<string, Migration> = {
@@ -25,6 +31,11 @@ export const controlMigrations: Record<string, Migration> = {
   "0007-alerts": alertsMigration,
   "0008-shadow": shadowMigration,
   "0009-energy": energyMigration,
+  "0010-enrollment": enrollmentMigration,
+  "0012-model-keys": modelKeysMigration,
+  "0013-people": peopleMigration,
+  "0014-audit": auditMigration,
+  "0011-attestation": attestationMigration,
 };
 
 export const telemetryMigrations: Record<string, Migration> = {
@@ -33,4 +44,5 @@ export const telemetryMigrations: Record<string, Migration> = {
   "0003-exposures": exposuresMigration,
   "0004-drift": driftMigration,
   "0005-examples": examplesMigration,
+  "0006-withheld": withheldMigration,
 };

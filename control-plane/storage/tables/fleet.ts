@@ -14,7 +14,8 @@ export interface DevicesTable {
   /** JSON `HardwareFacts`. */
   hardware: string;
   hardware_class: string;
-  status: "active" | "revoked";
+  /** In quarantine a device may speak and gets nothing new. */
+  status: "active" | "quarantined" | "revoked";
   enrolled_at: number;
   /** Id of the join token that let it in. */
   join_token: string | null;
@@ -35,6 +36,23 @@ export interface DevicesTable {
   last_seen_at: number | null;
   revoked_at: number | null;
   revoked_reason: string | null;
+  /** How sure it is who speaks, and why it is no surer or by whose word it is; one sentence. */
+  assurance: Generated<"tpm-certified" | "tpm-pinned" | "software">;
+  assurance_reason: string | null;
+  /** Names of its TPM's endorsement and attestation key, hex; null for software keys. */
+  ek_name: string | null;
+  ak_name: string | null;
+  /** TPM2B_PUBLIC, base64. */
+  ak_public: string | null;
+  /** X25519 public key to which its secrets are sealed, hex. */
+  sealing_key: string | null;
+  quarantined_at: number | null;
+  quarantined_reason: string | null;
+  /** It was told to wipe itself and said that it did. */
+  decommissioned_at: number | null;
+  /** Id of the device whose place it took, and of the one that took its place. */
+  replaces: string | null;
+  replaced_by: string | null;
   /** Grows with every change but that of `last_seen_at`; triggers set it. */
   revision: Generated<number>;
 }
@@ -50,6 +68,10 @@ export interface JoinTokensTable {
   created_at: number;
   expires_at: number;
   revoked_at: number | null;
+  /** Least assurance of the devices that it lets in. */
+  min_assurance: "tpm-certified" | "tpm-pinned" | "software";
+  /** Id of the device whose place the one that enrolls takes. */
+  replaces: string | null;
 }
 
 /** One update attempt of one device; the phase only moves forward. */
@@ -79,6 +101,8 @@ export interface DeviceEventsTable {
   message: string;
   at: number;
   received_at: number;
+  /** 1 where the device told it while it did not pass attestation. */
+  withheld: Generated<number>;
 }
 
 export interface FleetTables {

@@ -1,8 +1,12 @@
 import type { AlertTables } from "./alerts.ts";
+import type { AttestationTables } from "./attestation.ts";
+import type { AuditTables } from "./audit.ts";
 import type { EnergyTables } from "./energy.ts";
+import type { EnrollmentTables } from "./enrollment.ts";
 import type { FleetTables } from "./fleet.ts";
 import type { FreezeTables } from "./freezes.ts";
-import type { OperatorTables } from "./operators.ts";
+import type { ModelKeyTables } from "./model-keys.ts";
+import type { PeopleTables } from "./people.ts";
 import type { ReleaseTables } from "./releases.ts";
 import type { RolloutTables } from "./rollouts.ts";
 import type { ShadowTables } from "./shadow.ts";
@@ -10,10 +14,14 @@ import type { TargetingTables } from "./targeting.ts";
 
 /** All tables of control.db; each module adds its own. */
 export type ControlTables = AlertTables &
+  AttestationTables &
+  AuditTables &
   EnergyTables &
+  EnrollmentTables &
   FleetTables &
   FreezeTables &
-  OperatorTables &
+  ModelKeyTables &
+  PeopleTables &
   ReleaseTables &
   RolloutTables &
   ShadowTables &

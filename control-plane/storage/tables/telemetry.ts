@@ -26,6 +26,8 @@ export interface ResultCountsTable {
   device: string;
   /** Results stored since the device enrolled, also those whose day table was dropped since. */
   stored: number;
+  /** Those of them that came while the device did not pass attestation. */
+  withheld: number;
 }
 
 /** Records that a device had to evict from its outbox. */

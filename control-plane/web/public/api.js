@@ -1,5 +1,5 @@
 // @ts-check
-/** Asks the operator API with the token of this tab. */
+/** Asks the operator API with the token of this tab, or with the session of this browser. */
 
 const STORED = "muster-token";
 
@@ -11,12 +11,48 @@ export function takeTokenFromAddress() {
   history.replaceState(null, "", location.pathname + location.search);
 }
 
-export const hasToken = () => sessionStorage.getItem(STORED) !== null;
+/** Whether the cookie of this browser is a session: scripts cannot read it, the API tells. */
+let hasSession = false;
+
+/** True where there is something to ask with. */
+export const isSignedIn = () => hasSession || sessionStorage.getItem(STORED) !== null;
+
+/**
+ * Asks whether there is an identity provider, and a session of this browser.
+ * @returns {Promise<{ provider: string | null, signedIn: boolean }>}
+ */
+export async function askSignIn() {
+  const state = await get("/sign-in/state");
+  hasSession = state.signedIn;
+  return state;
+}
+
+/** Takes a failed sign-in out of `#failure=…`. @returns {string | null} its code */
+export function takeFailureFromAddress() {
+  const failure = new URLSearchParams(location.hash.slice(1)).get("failure");
+  if (failure) history.replaceState(null, "", location.pathname + location.search);
+  return failure;
+}
 
 /** @param {string} token */
 export const keepToken = (token) => sessionStorage.setItem(STORED, token);
 
-export const forgetToken = () => sessionStorage.removeItem(STORED);
+/** Forgets the token; the session of the browser has ended, or is ended by `endSession`. */
+export function forgetToken() {
+  sessionStorage.removeItem(STORED);
+  hasSession = false;
+}
+
+/** Ends the session of this browser, where there is one. */
+export async function endSession() {
+  if (!hasSession) return;
+  const { csrf } = await get("/session");
+  await fetch("/api/v1/sign-out", {
+    method: "POST",
+    headers: { "x-muster-csrf": csrf ?? "" },
+    signal: AbortSignal.timeout(10_000),
+  });
+}
 
 /** An answer that is a problem, or no answer (`status` 0). */
 export class ApiError extends Error {
@@ -32,7 +68,9 @@ export class ApiError extends Error {
  * @returns {Promise<any>}
  */
 export async function get(path) {
-  const headers = { authorization: `Bearer ${sessionStorage.getItem(STORED) ?? ""}` };
+  const token = sessionStorage.getItem(STORED);
+  /** @type {Record<string, string>} */
+  const headers = token === null ? {} : { authorization: `Bearer ${token}` };
   let response;
   try {
     response = await fetch(`/api/v1${path}`, { headers, signal: AbortSignal.timeout(10_000) });

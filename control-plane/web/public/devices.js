@@ -206,6 +206,10 @@ async function showDevice(id) {
     ],
     ["Agent", device.agentVersion ?? "unknown"],
     ["Results", `${device.storedResults.toLocaleString("en")} stored`],
+    ["Identity", `${device.identity.assurance}. ${device.identity.reason ?? ""}`],
+    ...(device.quarantined ? [["Quarantine", device.quarantined.reason]] : []),
+    ...(device.identity.replaces ? [["Replaces", device.identity.replaces]] : []),
+    ...(device.identity.replacedBy ? [["Replaced by", device.identity.replacedBy]] : []),
     ["Id", device.id],
   ];
   byId("device-title").textContent = device.name;

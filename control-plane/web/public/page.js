@@ -1,6 +1,17 @@
 // @ts-check
 /** The fleet page: signs in, asks the API every two seconds, and draws what changed. */
-import { ApiError, allDevices, forgetToken, get, hasToken, keepToken, takeTokenFromAddress } from "./api.js";
+import {
+  ApiError,
+  allDevices,
+  askSignIn,
+  endSession,
+  forgetToken,
+  get,
+  isSignedIn,
+  keepToken,
+  takeFailureFromAddress,
+  takeTokenFromAddress,
+} from "./api.js";
 import { drawDevices, drawLegend, drawSites } from "./devices.js";
 import { byId } from "./dom.js";
 import { drawAttention, drawSummary } from "./overview.js";
@@ -88,7 +99,7 @@ function askForToken(failure) {
 }
 
 async function turn() {
-  if (!hasToken() || document.hidden) return;
+  if (!isSignedIn() || document.hidden) return;
   try {
     await refresh();
     state.answeredAt = Date.now();
@@ -107,6 +118,28 @@ async function turn() {
   }
 }
 
+/** @type {Record<string, string>} */
+const FAILURES = {
+  "access.unmapped": "The identity provider knows you, but no rule here gives you a role. Ask an admin.",
+  "access.denied": "You were shut out here. Ask an admin.",
+  "access.provider-unreachable": "The identity provider does not answer. Try again, or use a token.",
+};
+
+/** Takes the session of this browser where there is one, and says where else to sign in. */
+async function begin() {
+  const failure = takeFailureFromAddress();
+  try {
+    const { provider } = await askSignIn();
+    byId("sign-in-provider").hidden = provider === null;
+    byId("sign-in-link").textContent = `Sign in with ${provider ?? ""}`;
+  } catch (error) {
+    tell(true, error instanceof Error ? error.message : "Something failed.");
+  }
+  if (!isSignedIn())
+    askForToken(failure === null ? "" : (FAILURES[failure] ?? "The sign-in failed. Begin it anew."));
+  await loop();
+}
+
 async function loop() {
   await turn();
   setTimeout(loop, INTERVAL_MS);
@@ -118,7 +151,11 @@ byId("sign-in").addEventListener("submit", (event) => {
   input.value = "";
   void turn();
 });
-byId("sign-out").addEventListener("click", () => askForToken(""));
+byId("sign-out").addEventListener("click", () => {
+  endSession()
+    .catch(() => {})
+    .finally(() => askForToken(""));
+});
 byId("device-close").addEventListener("click", () =>
   /** @type {HTMLDialogElement} */ (byId("device")).close(),
 );
@@ -131,5 +168,4 @@ addEventListener("hashchange", () => {
   void turn();
 });
 drawLegend();
-if (!hasToken()) askForToken("");
-void loop();
+void begin();

@@ -46,6 +46,7 @@ const CONDITIONS = {
   success: "Success",
   error: "Failures",
   sample: "Evidence",
+  attestation: "Attestation",
   soak: "Soak",
   "crash-free-hours": "Crash-free hours",
   "error-rate": "Inference errors",
@@ -56,7 +57,14 @@ const CONDITIONS = {
 };
 
 /** Conditions of which more is better: their threshold is a least. */
-const AT_LEAST = new Set(["success", "sample", "soak", "crash-free-hours", "shadow-agreement"]);
+const AT_LEAST = new Set([
+  "success",
+  "sample",
+  "attestation",
+  "soak",
+  "crash-free-hours",
+  "shadow-agreement",
+]);
 
 /** @param {any} condition */
 function conditionBox({ kind, verdict, value, threshold, control, comparison, unit, sentence }) {

@@ -32,6 +32,7 @@ export const measured = (value, unit) =>
 
 /** What keeps a device from being told just now. @type {Record<string, string>} */
 export const HELD_BY = {
+  withheld: "what attestation found",
   offline: "being offline",
   retry: "the wait before a retry",
   freeze: "a freeze",
@@ -58,7 +59,7 @@ export const STATES = [
   { kind: "good", sign: "✓", word: "running" },
   { kind: "busy", sign: "↻", word: "updating" },
   { kind: "warn", sign: "!", word: "late or flapping" },
-  { kind: "bad", sign: "✕", word: "offline or update failed" },
+  { kind: "bad", sign: "✕", word: "offline, withheld or update failed" },
   { kind: "none", sign: "–", word: "nothing to run, or revoked" },
 ];
 
@@ -70,6 +71,7 @@ export const STATES = [
 export function stateOf(device) {
   if (device.status === "revoked") return { kind: "none", sign: "–", word: "revoked" };
   if (device.liveness === "offline") return { kind: "bad", sign: "✕", word: "offline" };
+  if (device.trust?.withheld) return { kind: "bad", sign: "✕", word: "withheld" };
   if (device.update) return { kind: "busy", sign: "↻", word: device.update.phase };
   if (device.liveness !== "online") return { kind: "warn", sign: "!", word: device.liveness };
   if (hasFailed(device)) return { kind: "bad", sign: "✕", word: device.lastResult.outcome };
@@ -107,6 +109,7 @@ export const SITUATIONS = [
   { key: "silent", kind: "warn", word: "silent" },
   { key: "failed", kind: "bad", word: "failed" },
   { key: "returnFailed", kind: "bad", word: "not back" },
+  { key: "withheld", kind: "bad", word: "withheld" },
   { key: "offline", kind: "none", word: "offline" },
   { key: "held", kind: "idle", word: "late, held" },
   { key: "skipped", kind: "idle", word: "called off" },

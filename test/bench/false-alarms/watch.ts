@@ -74,6 +74,7 @@ export function watch(world: World, seed: number, falseAlarmPercent: number): Wa
         now,
         members: [],
         evidence: { exposures, wagers },
+        attested: null,
       });
       if (gate.verdict === "violated" && result.violatedAt === null) {
         result.violatedAt = block;

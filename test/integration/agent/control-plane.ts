@@ -34,7 +34,9 @@ export async function serveDevices(fleet: Fleet, broker: TestBroker) {
         const order = parseJson(EnrollRequest, body, "request.invalid");
         enrolled.push(order);
         const tufRoot = JSON.stringify({ signed: { _type: "root", version: 1 }, signatures: [] });
-        response.end(JSON.stringify({ ...certify(order.csr), mqttUrl: broker.url, tufRoot }));
+        response.end(
+          JSON.stringify({ ...certify(order.csr), mqttUrl: broker.url, tufRoot, assurance: "software" }),
+        );
       } else if (request.url === DEVICE_API.desired) response.writeHead(204).end();
       else response.writeHead(404).end();
     },

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { Operators } from "@muster/control-plane/api/operators";
 import type {
   AlertList,
   AlertRuleResource,
@@ -11,8 +10,10 @@ import type {
 } from "@muster/control-plane/api/schemas/alerts";
 import { createOperatorApi } from "@muster/control-plane/api/server";
 import type { OperatorServices } from "@muster/control-plane/api/services";
+import { AuditLog } from "@muster/control-plane/audit/audit-log";
 import { runCli } from "@muster/control-plane/cli/program";
 import type { Terminal } from "@muster/control-plane/cli/terminal";
+import { Operators } from "@muster/control-plane/people/operators";
 import type { Problem } from "@muster/shared/protocol/device-api";
 import { AlertDesk } from "../../support/alerts/desk.ts";
 import { Hook } from "../../support/alerts/hook.ts";
@@ -23,6 +24,7 @@ describe("alerts for operators", () => {
   let desk: AlertDesk;
   let hook: Hook;
   let api: Awaited<ReturnType<typeof createOperatorApi>>;
+  let audit: AuditLog;
   let url: string;
   let token: string;
   before(async () => {
@@ -30,9 +32,13 @@ describe("alerts for operators", () => {
     hook = await new Hook().open();
     const operators = new Operators(desk.stores.control, () => desk.now);
     token = (await operators.ensureFirstToken()) ?? "";
-    const info = { version: "1.0.0", startedAt: 0, addresses: () => ({ deviceUrl: "", mqttUrl: "" }) };
+    const now = () => desk.now;
+    const info = { version: "1.0.0", startedAt: 0, now, addresses: () => ({ deviceUrl: "", mqttUrl: "" }) };
+    const onError = (error: unknown): never => assert.fail(String(error));
+    audit = await AuditLog.open({ stores: desk.stores, dataDir: desk.dir, clock: now, onError });
     // Only what these routes call: the others are not asked here.
-    api = await createOperatorApi({ operators, alerts: desk.alerts, info } as unknown as OperatorServices);
+    const services = { operators, alerts: desk.alerts, info, audit, attestation: {} };
+    api = await createOperatorApi(services as unknown as OperatorServices);
     url = await api.listen({ host: "127.0.0.1", port: 0 });
     for (const id of ["a0", "a1", "a2"]) desk.fleet.set(id, { offline: 1 });
     desk.fleet.set("b0", { offline: 0, crashes: 7 });
@@ -40,7 +46,8 @@ describe("alerts for operators", () => {
     await desk.after(1000);
   });
   after(async () => {
-    await api.close();
+    await api?.close();
+    await audit?.close();
     await hook.close();
     await desk.close();
   });

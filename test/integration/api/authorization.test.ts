@@ -4,7 +4,7 @@ import type { Problem } from "@muster/shared/protocol/device-api";
 import { TestControlPlane } from "../../support/operator/control-plane.ts";
 
 interface Description {
-  paths: Record<string, Record<string, unknown>>;
+  paths: Record<string, Record<string, { security?: unknown[] }>>;
 }
 
 describe("operator authorization", () => {
@@ -14,14 +14,16 @@ describe("operator authorization", () => {
   });
   after(() => plane.close());
 
-  /** Every route that the API describes, with something in the place of each parameter. */
+  /** Every route that the API describes as closed, with something in the place of each parameter. */
   async function routes(): Promise<[method: string, path: string][]> {
     const description = (await (await fetch(`${plane.url}/api/v1/openapi.json`)).json()) as Description;
     return Object.entries(description.paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method): [string, string] => [
-        method.toUpperCase(),
-        path.replaceAll("{hex}", "0".repeat(64)).replaceAll(/\{\w+\}/g, "x"),
-      ]),
+      Object.entries(methods)
+        .filter(([, { security }]) => security === undefined)
+        .map(([method]): [string, string] => [
+          method.toUpperCase(),
+          path.replaceAll("{hex}", "0".repeat(64)).replaceAll(/\{\w+\}/g, "x"),
+        ]),
     );
   }
 
@@ -79,8 +81,7 @@ describe("operator authorization", () => {
     assert.equal((await plane.call("GET", "/status", undefined, theirs)).status, 200);
     assert.equal((await plane.call("DELETE", `/operators/${operator.id}`)).status, 200);
     assert.notEqual((await plane.call("GET", "/status", undefined, theirs)).status, 200);
-    const own = plane.token.split(".")[1];
-    const last = await plane.call("DELETE", `/operators/${own}`);
+    const last = await plane.call("DELETE", "/operators/first");
     assert.equal(last.status, 409);
     assert.match(((await last.json()) as Problem).detail, /last operator/);
   });

@@ -176,7 +176,7 @@ describe("broker access", () => {
     const gone = await fleet.enroll("gone");
     const client = await connectMqtt(fleet, gone);
     const closed = next(client, "close");
-    await fleet.enrollment.revoke(gone.id, "stolen");
+    await fleet.standing.revoke(gone.id, "stolen");
     await closed;
     await assert.rejects(connectMqtt(fleet, gone), /Not authorized/);
   });

@@ -91,7 +91,7 @@ describe("device listener", () => {
     assert.equal(await ask(), 401);
     ahead = 0;
     assert.equal(await ask(), 204);
-    await fleet.enrollment.revoke(gone.id, "stolen");
+    await fleet.standing.revoke(gone.id, "stolen");
     // The kept connection is cut; whether the agent has noticed that yet is a matter of luck.
     await ask().catch(() => undefined);
     assert.equal(await ask(), 403);

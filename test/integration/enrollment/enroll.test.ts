@@ -22,8 +22,11 @@ describe("enrollment", () => {
   });
   after(() => fleet.close());
 
-  const enroll = (who: TestDevice, token: { id: string; secret: string }, more = {}) =>
-    fleet.enrollment.enroll(enrollRequest(who, token, more), "mqtts://localhost");
+  const enroll = async (who: TestDevice, token: { id: string; secret: string }, more = {}) => {
+    const answer = await fleet.enrollment.enroll(enrollRequest(who, token, more), "mqtts://localhost");
+    assert.ok("certificate" in answer);
+    return answer;
+  };
 
   it("gives a certificate for the device's own key, signed by the fleet's CA", async () => {
     const token = await fleet.tokens.create({
@@ -175,8 +178,8 @@ describe("enrollment", () => {
 
   it("keeps a revoked device out for good", async () => {
     const own = await fleet.enroll("gone");
-    await fleet.enrollment.revoke(own.id, "stolen");
-    await fleet.enrollment.revoke(own.id, "again");
+    await fleet.standing.revoke(own.id, "stolen");
+    await fleet.standing.revoke(own.id, "again");
     const known = await fleet.fleet.get("gone");
     assert.equal(known.status, "revoked");
     assert.equal(known.revoked?.reason, "stolen");
@@ -185,7 +188,7 @@ describe("enrollment", () => {
     assert.equal(answer.problem().code, "certificate.revoked");
     const token = await fleet.tokens.create({ site: "s", uses: 1, expiresAt: clock + hour });
     await assert.rejects(enroll(own, token), code("enrollment.device-revoked"));
-    await assert.rejects(fleet.enrollment.revoke("dzzzz", "?"), code("request.not-found"));
+    await assert.rejects(fleet.standing.revoke("dzzzz", "?"), code("request.not-found"));
   });
 });
 

@@ -223,7 +223,7 @@ describe("directory", () => {
       unavailable: 2,
     });
     assert.equal(places.siteOf("eu/berlin").timeZone, "Europe/Paris");
-    await fleet.enrollment.revoke(id(2), "sold");
+    await fleet.standing.revoke(id(2), "sold");
     directory.refresh();
     assert.deepEqual(directory.places().site("eu/berlin"), { devices: 2, unavailable: 1 });
     assert.deepEqual(selected("site=eu"), ["press-1", "press-2"]);

@@ -85,11 +85,12 @@ describe("fleet", () => {
     say(idOf("us/reno/lathe"), "state", { v: 1, session: "session-1", seq: 1, at: 1, state: failed });
     say(idOf("us/reno/lathe"), "batch", batch("session-1", results(1, 7)));
     await fleet.ingest.flush();
-    await fleet.enrollment.revoke(idOf("eu/fr/lyon/oven"), "sold");
+    await fleet.standing.revoke(idOf("eu/fr/lyon/oven"), "sold");
     assert.deepEqual(await fleet.fleet.summary(), {
       devices: 5,
       active: 4,
       revoked: 1,
+      withheld: 0,
       liveness: { online: 1, late: 0, offline: 3, flapping: 0 },
       releases: [
         { release: null, devices: 3 },

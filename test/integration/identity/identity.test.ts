@@ -87,6 +87,7 @@ beforeEach(async () => {
             ca,
             mqttUrl: "mqtts://127.0.0.1:8883",
             tufRoot: plan.root,
+            assurance: "software",
           }),
         );
       } else {
@@ -137,7 +138,7 @@ describe("identity", () => {
     assert.deepEqual(two.keys, one.keys);
     assert.match(one.keys.device, /^d[a-z2-7]{20}$/);
     assert.equal(statSync(directory).mode & 0o777, 0o700);
-    for (const name of ["device.key", "signing.key"])
+    for (const name of ["device.key", "signing.key", "sealing.key"])
       assert.equal(statSync(join(directory, name)).mode & 0o777, 0o600);
     assert.throws(() => one.tls(), fails("enrollment.missing"));
     chmodSync(join(directory, "device.key"), 0o644);
@@ -153,6 +154,8 @@ describe("identity", () => {
     const [asked] = plan.requests;
     assert.equal(asked?.token, `token-0001.${"s".repeat(32)}`);
     assert.equal(asked?.signingKey, identity.keys.signing.publicKey);
+    assert.equal(asked?.sealingKey, identity.keys.sealing.publicKey);
+    assert.equal(asked?.tpm, undefined);
     assert.deepEqual([asked?.name, asked?.labels], ["press-7", { line: "7" }]);
     assert.equal(await identity.enroll(order(), pinRoot), false);
     const again = await Identity.open(directory);
@@ -244,6 +247,7 @@ describe("identity", () => {
       ["enrollment.json", "{"],
       ["device.key", "no key"],
       ["signing.key", "00"],
+      ["sealing.key", "00"],
     ];
     for (const [name, content] of cases) {
       writeFileSync(join(directory, name), content);

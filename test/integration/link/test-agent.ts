@@ -79,6 +79,8 @@ export function makeAgent(
         offered.push(`${source} ${Buffer.from(directive as Uint8Array).toString()}`);
         return "accepted";
       },
+      attest: async () => [],
+      command: () => undefined,
       offerPolicy: async (policy) => {
         offered.push(`policy ${Buffer.from(policy as Uint8Array).toString()}`);
         return "accepted";

@@ -74,12 +74,18 @@ export class TestBroker {
     });
   }
 
-  down(channel: DownChannel, payload: string, retain = false): Promise<void> {
+  /** @param device the one of the fleet unless said otherwise */
+  down(
+    channel: DownChannel,
+    payload: string,
+    retain = false,
+    device = this.#fleet.keys.device,
+  ): Promise<void> {
     return new Promise((resolve, reject) =>
       this.#aedes.publish(
         {
           cmd: "publish",
-          topic: downTopic(this.#fleet.keys.device, channel),
+          topic: downTopic(device, channel),
           payload: Buffer.from(payload),
           qos: 1,
           dup: false,

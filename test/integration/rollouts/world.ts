@@ -112,7 +112,7 @@ export class World {
 
   /** The fleet's presence is this world. */
   loadDirectory(stores: Pick<Stores, "controlReader"> = this.stores): Directory {
-    return Directory.load(stores, this as unknown as Presence);
+    return Directory.load(stores, this as unknown as Presence, this.clock);
   }
 
   static async open(): Promise<World> {

@@ -1,14 +1,17 @@
 import { type LinkEffect, type LinkEvent, type LinkState, stepLink } from "@muster/agent/link/link-machine";
+import { Challenge } from "@muster/shared/protocol/evidence";
 import { Ack } from "@muster/shared/protocol/messages";
 import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import type { ReportedState } from "@muster/shared/protocol/state";
 import type { DownChannel } from "@muster/shared/protocol/topics";
 import { decodeMessage } from "@muster/shared/protocol/wire";
+import type { SigningKey } from "@muster/shared/trust/ed25519";
 import type { TrustedKeys } from "@muster/shared/trust/signed-document";
 import { pick, type Random, seededRandom } from "../../models/training/random.ts";
 import { componentsOf } from "./components.ts";
 import { Desired } from "./desired.ts";
 import { CALM, type Conditions, type DeviceWorld, type Effect } from "./effects.ts";
+import { SimulatedEvidence } from "./evidence.ts";
 import { SimulatedOutbox } from "./outbox.ts";
 import type { DeviceProfile } from "./profile.ts";
 import { Speech } from "./speech.ts";
@@ -33,6 +36,7 @@ export class DeviceModel {
   readonly outbox: SimulatedOutbox;
   readonly workload: Workload;
   readonly update: SimulatedUpdate;
+  readonly evidence: SimulatedEvidence;
   /** Releases that were ever activated here, by digest: the truth that a rollout is measured against. */
   readonly visited = new Set<string>();
   readonly #world: DeviceWorld;
@@ -46,7 +50,13 @@ export class DeviceModel {
   #speech = new Speech("");
   #effects: Effect[] = [];
 
-  constructor(id: string, profile: DeviceProfile, keys: TrustedKeys, world: DeviceWorld) {
+  constructor(
+    id: string,
+    profile: DeviceProfile,
+    keys: TrustedKeys,
+    world: DeviceWorld,
+    signing: SigningKey,
+  ) {
     this.id = id;
     this.profile = profile;
     this.#world = world;
@@ -54,6 +64,7 @@ export class DeviceModel {
     this.#random = seededRandom(profile.seed);
     this.outbox = new SimulatedOutbox(this.#newId());
     this.#boot = this.#newId();
+    this.evidence = new SimulatedEvidence(id, signing, this.#boot);
     this.workload = new Workload(profile, world, this.#random);
     this.#vitals = new Vitals(profile, this.#random);
     this.update = new SimulatedUpdate({
@@ -150,7 +161,8 @@ export class DeviceModel {
       if (channel === "ack") {
         const { outbox, upTo } = decodeMessage(Ack, payload);
         if (this.outbox.acknowledge(outbox, upTo, now)) this.#pump();
-      } else if (channel === "desired" && payload.byteLength > 0) this.#consider(payload);
+      } else if (channel === "challenge") this.#answer(decodeMessage(Challenge, payload));
+      else if (channel === "desired" && payload.byteLength > 0) this.#consider(payload);
     });
   }
 
@@ -165,6 +177,7 @@ export class DeviceModel {
       for (let steps = 0; steps < 8 && this.update.dueAt <= now; steps += 1) this.update.finish(now);
       const { state, release } = this.workload.serving;
       if (state === "ready" && release) this.visited.add(release.digest);
+      this.#tellChange();
     });
   }
 
@@ -242,6 +255,22 @@ export class DeviceModel {
       this.outbox.append({ kind: "event", at, body });
     }
     this.#stateChanged();
+  }
+
+  #answer(challenge: Challenge): void {
+    if (challenge.session !== this.#speech.session || !this.isOnline) return;
+    const at = this.#wallClock(this.#now);
+    for (const link of this.evidence.answer(challenge, this.reported(), this.update.journal, at))
+      this.#effects.push(this.#speech.evidence(link));
+  }
+
+  /** What runs has changed: that becomes a link of the evidence chain, asked or not. */
+  #tellChange(): void {
+    const at = this.#wallClock(this.#now);
+    const link = this.evidence.ifChanged(this.reported(), this.update.journal, at);
+    if (!link) return;
+    this.outbox.append({ kind: "evidence", at, body: link });
+    this.#pump();
   }
 
   #accrue(now: number): void {

@@ -1,4 +1,5 @@
 import { encodeBatch } from "@muster/agent/link/batch";
+import type { Evidence, EvidenceMessage } from "@muster/shared/protocol/evidence";
 import type { HardwareFacts } from "@muster/shared/protocol/hardware";
 import type { Birth, Heartbeat } from "@muster/shared/protocol/messages";
 import { PROTOCOL_VERSION } from "@muster/shared/protocol/primitives";
@@ -7,12 +8,12 @@ import type { Effect } from "./effects.ts";
 
 /** What a device says in one session, as effects. `at` is its wall clock, milliseconds since the epoch. */
 export class Speech {
-  readonly #session: string;
+  readonly session: string;
   #stateSeq = 0;
   #beatSeq = 0;
 
   constructor(session: string) {
-    this.#session = session;
+    this.session = session;
   }
 
   birth(
@@ -40,11 +41,16 @@ export class Speech {
     return { do: "publish", channel: "heartbeat", payload: JSON.stringify(beat satisfies Heartbeat), qos: 0 };
   }
 
+  evidence(evidence: Evidence): Effect {
+    const message: EvidenceMessage = { v: PROTOCOL_VERSION, evidence };
+    return { do: "publish", channel: "evidence", payload: JSON.stringify(message), qos: 1 };
+  }
+
   batch(outbox: string, rows: readonly { seq: number; text: string }[]): Effect {
-    return { do: "publish", channel: "batch", payload: encodeBatch(this.#session, outbox, rows), qos: 1 };
+    return { do: "publish", channel: "batch", payload: encodeBatch(this.session, outbox, rows), qos: 1 };
   }
 
   #head(at: number): { v: typeof PROTOCOL_VERSION; session: string; at: number } {
-    return { v: PROTOCOL_VERSION, session: this.#session, at };
+    return { v: PROTOCOL_VERSION, session: this.session, at };
   }
 }

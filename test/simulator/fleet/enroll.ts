@@ -61,8 +61,8 @@ export async function enrollFleet(
       const token = tokens.get(profile.site);
       if (next.done || !token) throw new MusterError("internal.unexpected", "A device lacks key or token.");
       last = await enrollOne(api, profile, next.value, token);
-      const { id, key } = next.value;
-      devices.push({ index: profile.index, id, key, certificate: last.certificate });
+      const { id, key, signing } = next.value;
+      devices.push({ index: profile.index, id, key, signing, certificate: last.certificate });
       onProgress(devices.length);
     }
   };
@@ -79,13 +79,14 @@ export async function enrollFleet(
 async function enrollOne(
   api: DeviceApiClient,
   { name, labels, hardware }: DeviceProfile,
-  { csr, signingKey }: DeviceKeys,
+  { csr, signing, sealingKey }: DeviceKeys,
   token: JoinTokenOfSite,
 ): Promise<EnrollResponse> {
   const body: EnrollRequest = {
     token: `${token.id}.${token.secret}`,
     csr,
-    signingKey,
+    signingKey: signing.publicKey,
+    sealingKey,
     name,
     labels,
     hardware,

@@ -1,9 +1,12 @@
+import type { SigningKey } from "@muster/shared/trust/ed25519";
 import type { Credentials } from "../wire/session.ts";
 
 /** A device that is enrolled, with what its enrollment answered. */
 export interface FleetIdentity extends Credentials {
   /** Counts from 0 over the fleet; leads to its profile. */
   index: number;
+  /** What it signs evidence with. */
+  signing: SigningKey;
 }
 
 export interface EnrolledFleet {

@@ -15,6 +15,7 @@ export const deviceAt = (
   hardwareClass,
   status: "active",
   liveness: "online",
+  trust: { assurance: "software", verdict: "none", withheld: false },
   agentVersion: "1.0.0",
   arch: "x64",
   running: null,

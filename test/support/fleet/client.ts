@@ -1,7 +1,6 @@
 import { request } from "node:https";
 import type { Problem } from "@muster/shared/protocol/device-api";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
-import type { TestFleet } from "./fleet.ts";
 
 export interface Credentials {
   id: string;
@@ -50,7 +49,7 @@ export interface Answer {
 
 /** One HTTPS request to the device listener, with the device's certificate where one is given. */
 export function askDeviceApi(
-  fleet: TestFleet,
+  fleet: { httpsPort: number; authority: { certificate: string } },
   path: string,
   options: {
     device?: { key: string; certificate: string };

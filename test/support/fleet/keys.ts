@@ -9,6 +9,7 @@ export interface TestDevice {
   key: string;
   csr: string;
   signingKey: string;
+  sealingKey: string;
 }
 
 export const HARDWARE: EnrollRequest["hardware"] = {
@@ -30,7 +31,8 @@ export async function newDevice(): Promise<TestDevice> {
   const key = rsaKey();
   const spki = createPublicKey(key).export({ type: "spki", format: "der" });
   const id = deviceIdOf(spki);
-  return { id, key, csr: await buildCsr(id, key), signingKey: randomBytes(32).toString("hex") };
+  const [signingKey, sealingKey] = [randomBytes(32).toString("hex"), randomBytes(32).toString("hex")];
+  return { id, key, csr: await buildCsr(id, key), signingKey, sealingKey };
 }
 
 export const enrollRequest = (
@@ -41,6 +43,7 @@ export const enrollRequest = (
   token: `${token.id}.${token.secret}`,
   csr: device.csr,
   signingKey: device.signingKey,
+  sealingKey: device.sealingKey,
   hardware: HARDWARE,
   ...more,
 });

@@ -16,6 +16,8 @@ const row: JoinTokensTable = {
   created_at: 0,
   expires_at: now + 1,
   revoked_at: null,
+  min_assurance: "software",
+  replaces: null,
 };
 
 describe("join token", () => {

@@ -30,6 +30,7 @@ export function judged(
     now,
     members: [],
     evidence: { exposures, wagers: placed },
+    attested: null,
     ...given,
   };
 }

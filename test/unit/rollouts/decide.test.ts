@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { VerdictTier } from "@muster/control-plane/attestation/verdict";
 import { decide } from "@muster/control-plane/rollouts/decide/decide";
 import type { Decision, Facts } from "@muster/control-plane/rollouts/decide/types";
 import { NO_EXPOSURES } from "@muster/control-plane/rollouts/exposure/exposures";
@@ -16,6 +17,8 @@ const START = 1_000_000;
 /** What each device of the little world is at; a decision is applied to it as the tick would. */
 interface Box {
   online: boolean;
+  withheld: boolean;
+  verdict: { tier: VerdictTier; at: number } | null;
   generation: number;
   owner: string | null;
   desired: typeof NEW | typeof OLD | null;
@@ -78,6 +81,8 @@ function begun(devices: DeviceRecord[], plan: object = {}): Rollout {
 
 const freshBox = (online = true): Box => ({
   online,
+  withheld: false,
+  verdict: null,
   generation: 0,
   owner: null,
   desired: null,
@@ -119,6 +124,8 @@ const worldOf = (
 ): Facts => ({
   of: (device) => factsOf(boxes.get(device) ?? freshBox(false)),
   isOnline: (place) => boxes.get(records[place]?.device ?? "")?.online ?? false,
+  isWithheld: (place) => boxes.get(records[place]?.device ?? "")?.withheld ?? false,
+  verdictOf: (place) => boxes.get(records[place]?.device ?? "")?.verdict ?? null,
   hasChanged: () => true,
   isQuarantined: (digest, hardwareClass) => digest === NEW.digest && quarantined.has(hardwareClass),
   installations: () => [],
@@ -264,9 +271,101 @@ test("a release in quarantine is not told to the class, and what has not begun i
   }
 });
 
+test("a withheld device is told nothing, counts in no share and holds no wave for ever", () => {
+  const records = [record(0, 0), record(1, 0), record(2, 0), record(3, 1)];
+  const boxes = boxesFor(records, () => true);
+  const suspect = boxes.get("d1") as Box;
+  const late = boxes.get("d2") as Box;
+  suspect.withheld = true;
+  const facts = () => worldOf(boxes, records);
+  let rollout = begun(records);
+  const first = decide(rollout, facts(), START, LIMITS);
+  assert.deepEqual(
+    first.instructions.map(({ device }) => device),
+    ["d0", "d2"],
+  );
+  assert.equal(first.held.get("d1"), "withheld");
+  rollout = applied(rollout, first, boxes);
+  for (const box of boxes.values()) live(box, true);
+  // What it reports after the update proves nothing once its evidence says otherwise.
+  late.withheld = true;
+  const second = decide(rollout, facts(), START + 1000, LIMITS);
+  assert.equal(second.progress.wave, 1, "one success of one known end: the next wave begins");
+  const met = second.events.find(({ kind }) => kind === "gate-met");
+  assert.deepEqual([met?.numbers.succeeded, met?.numbers.withheld], [1, 2]);
+  rollout = applied(rollout, second, boxes);
+  for (const box of boxes.values()) live(box, true);
+  const third = decide(rollout, facts(), START + 2000, LIMITS);
+  assert.equal(third.progress.state, "completed");
+  assert.match(
+    third.events.at(-1)?.sentence ?? "",
+    /2 are withheld: they get the release once attestation passes/,
+  );
+  rollout = applied(rollout, third, boxes);
+
+  suspect.withheld = false;
+  const fourth = decide(rollout, facts(), START + 3000, LIMITS);
+  assert.deepEqual(
+    fourth.instructions.map(({ device, release }) => [device, release]),
+    [["d1", NEW]],
+    "it gets its directive when it passes again",
+  );
+});
+
+test("a wave of withheld devices alone waits as one of offline devices does, and then for a person", () => {
+  const records = [record(0, 0), record(1, 1)];
+  const boxes = boxesFor(records, () => true);
+  (boxes.get("d0") as Box).withheld = true;
+  let rollout = begun(records, { timeouts: { total: 600 } });
+  rollout = applied(rollout, decide(rollout, worldOf(boxes, records), START, LIMITS), boxes);
+  assert.deepEqual([rollout.state, rollout.wave], ["running", 0]);
+  const decision = decide(rollout, worldOf(boxes, records), START + 600_000, LIMITS);
+  assert.equal(decision.progress.state, "paused");
+  assert.match(decision.progress.reason ?? "", /0 devices are offline and 1 withheld/);
+});
+
+test("a revert sends withheld devices back too", () => {
+  const records = [record(0, 0), record(1, 0)];
+  const boxes = boxesFor(records, () => true);
+  let rollout = begun(records);
+  rollout = applied(rollout, decide(rollout, worldOf(boxes, records), START, LIMITS), boxes);
+  for (const box of boxes.values()) live(box, true);
+  for (const box of boxes.values()) box.withheld = true;
+  const decision = decide({ ...rollout, state: "reverting" }, worldOf(boxes, records), START + 1, LIMITS);
+  assert.deepEqual(
+    decision.instructions.map(({ release }) => release),
+    [OLD, OLD],
+  );
+});
+
+test("the gate on attestation asks for evidence that is newer than the update", () => {
+  const rows: [Box["verdict"], string, string | undefined][] = [
+    [null, "running", "inconclusive"],
+    [{ tier: "affirming", at: START - 1 }, "running", "inconclusive"],
+    [{ tier: "warning", at: START + 500 }, "running", "inconclusive"],
+    [{ tier: "affirming", at: START + 500 }, "completed", "met"],
+    [{ tier: "contraindicated", at: START + 500 }, "reverting", "violated"],
+  ];
+  for (const [verdict, state, word] of rows) {
+    const records = [record(0, 0)];
+    const boxes = boxesFor(records, () => true);
+    let rollout = begun(records, { gate: { soakSeconds: 0, metrics: [], attestation: {} } });
+    rollout = applied(rollout, decide(rollout, worldOf(boxes, records), START, LIMITS), boxes);
+    const box = boxes.get("d0") as Box;
+    live(box, true);
+    box.verdict = verdict;
+    const decision = decide(rollout, worldOf(boxes, records), START + 1000, LIMITS);
+    const condition = decision.gateNow?.conditions.find(({ kind }) => kind === "attestation");
+    assert.deepEqual([decision.progress.state, condition?.verdict], [state, word], JSON.stringify(verdict));
+    if (state === "reverting") assert.deepEqual(decision.quarantine, ["cpu"]);
+  }
+});
+
 const step = fc.record({
   /** Devices that change between online and offline. */
   toggles: fc.array(fc.nat({ max: 11 }), { maxLength: 4 }),
+  /** Devices that change between passing and being withheld. */
+  suspects: fc.array(fc.nat({ max: 11 }), { maxLength: 3 }),
   works: fc.boolean(),
   /** Another rollout puts the release in quarantine, an operator lifts it. */
   quarantined: fc.boolean(),
@@ -294,12 +393,16 @@ test("whatever happens, the rules of a decision hold", () => {
         const always = new Set(records.map(({ device }) => device).filter((id) => !boxes.get(id)?.online));
         let rollout = begun(records, plan);
         let now = START;
-        for (const { toggles, works, seconds, quarantined, action } of steps) {
+        for (const { toggles, suspects, works, seconds, quarantined, action } of steps) {
           now += seconds * 1000;
           for (const index of toggles) {
             const box = boxes.get(`d${index}`);
             if (box) box.online = !box.online;
             always.delete(`d${index}`);
+          }
+          for (const index of suspects) {
+            const box = boxes.get(`d${index}`);
+            if (box) box.withheld = !box.withheld;
           }
           for (const box of boxes.values()) live(box, works);
           if (action && ["running", "paused"].includes(rollout.state))
@@ -338,6 +441,7 @@ function requireRules(
     if (isTold) {
       assert.ok(after.wave <= (progress.wave ?? -1), "nobody beyond the open wave is told");
       assert.ok(boxes.get(after.device)?.online, "only who is there is told");
+      assert.ok(!boxes.get(after.device)?.withheld, "who is withheld is told nothing new");
       assert.ok(["waiting", "retrying"].includes(was.status));
       assert.ok(["running", "completed"].includes(progress.state));
     }

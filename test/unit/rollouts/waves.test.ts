@@ -18,6 +18,7 @@ const fleet = (sites: readonly string[]): SelectorSubject[] =>
     hardwareClass: "linux-x64-cpu",
     status: "active",
     liveness: "online",
+    trust: { assurance: "software", verdict: "none", withheld: false },
     agentVersion: null,
     arch: "x64",
     running: null,

@@ -75,6 +75,7 @@ export class Rig {
         faults: this.faults,
         manifests: new Map([1, 2, 3].map((sequence) => [release(sequence).digest, manifest(sequence)])),
       },
+      KEY,
     );
     this.do(this.model.start(release(1), this.now));
   }

@@ -1,0 +1,46 @@
+import type { MusterError } from "@muster/shared/errors";
+import { openTpm, type Tpm } from "./tpm/tpm.ts";
+
+/**
+ * The TPM of the box for all who need it: it takes one command at a time, and some take one connection. Opened when it is
+ * needed first, since a chip may take seconds for it.
+ */
+export class BoxTpm {
+  readonly #setting: string;
+  readonly #notice: (error: MusterError) => void;
+  #opened: Promise<Tpm | undefined> | undefined;
+
+  /**
+   * @param setting as for `openTpm`
+   * @param notice told where `auto` finds a TPM that it cannot use
+   */
+  constructor(setting: string, notice: (error: MusterError) => void) {
+    this.#setting = setting;
+    this.#notice = notice;
+  }
+
+  /** Undefined where the box has none that can be used. What could not be opened is tried again. @throws as `openTpm` */
+  async get(): Promise<Tpm | undefined> {
+    let isUnusable = false;
+    this.#opened ??= openTpm(this.#setting, {
+      notice: (error) => {
+        isUnusable = true;
+        this.#notice(error);
+      },
+    });
+    try {
+      const tpm = await this.#opened;
+      if (isUnusable) this.#opened = undefined;
+      return tpm;
+    } catch (error) {
+      this.#opened = undefined;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const tpm = await this.#opened?.catch(() => undefined);
+    this.#opened = undefined;
+    await tpm?.close();
+  }
+}
