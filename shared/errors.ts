@@ -1239,7 +1239,7 @@ export const catalogue = {
   "secret.withheld": entry(
     403,
     "The device gets no secrets: it is withheld or in quarantine.",
-    "`muster device show` says why; it gets them once it passes again.",
+    "Ask `muster device show` why; it gets them once it passes again.",
     true,
   ),
   "secret.no-sealing-key": entry(
