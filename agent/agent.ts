@@ -1,5 +1,5 @@
 import { attest } from "./attest.ts";
-import { openBox, openIdentity, socketOf } from "./box.ts";
+import { openBox, openIdentity, openKeys, socketOf } from "./box.ts";
 import { eraseRest, refuseDecommissioned } from "./commands/decommissioned.ts";
 import type { Settings } from "./config/settings.ts";
 import { runLocally } from "./local.ts";
@@ -43,15 +43,18 @@ export async function startAgent(
     const box = await openBox(settings, log);
     ends.push(() => box.database.close());
     ends.push(() => box.tpm.close());
-    const identity = await openIdentity(box, log);
-    const order = enrollmentOrder(settings, identity);
+    const identity = await openIdentity(box);
+    if (!identity.closedBy) enrollmentOrder(settings, identity);
     const local = await runLocally(box, identity, log, ends);
     const attestation = attest(box, identity, local, log, ends);
     status = () => ({ ...statusOf(box, identity, local, attestation), link: null });
     const connecting = new AbortController();
     ends.push(() => connecting.abort());
     const commands = obey(box, identity, local, log, failed);
-    connect(box, identity, local, attestation, commands, order, log, ends, connecting.signal)
+    void commands.resume();
+    openKeys(box, identity, log, connecting.signal);
+    identity.opened
+      .then(() => connect(box, identity, local, attestation, commands, log, ends, connecting.signal))
       .then((link) => {
         if (link) status = () => ({ ...statusOf(box, identity, local, attestation), link: link.status() });
       })

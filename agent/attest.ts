@@ -8,13 +8,13 @@ import type { Ends, Local } from "./local.ts";
 import type { Log } from "./log.ts";
 import { AGENT_VERSION } from "./version.ts";
 
-/** Begins to make evidence of what runs; it waits for nothing and nothing waits for it. */
+/** Begins to make evidence of what runs, once there are keys to sign it; nothing waits for it. */
 export function attest(box: Box, identity: Identity, { engine }: Local, log: Log, ends: Ends): Attestation {
   const { settings, database, outbox, boot, notices, tpm } = box;
   const attestation = new Attestation(
     {
-      device: identity.keys.device,
-      key: identity.keys.signing,
+      device: identity.device,
+      key: () => identity.keys.signing,
       ...{ database, outbox, boot },
       agentVersion: AGENT_VERSION,
       codeDigest: () => measureAgentCode(),
@@ -30,10 +30,8 @@ export function attest(box: Box, identity: Identity, { engine }: Local, log: Log
     },
     attestationSettings(settings),
   );
-  // Without its keys the device can sign nothing that anybody would believe.
-  if (identity.lockedBy) return attestation;
   engine.onChange(() => attestation.changed());
   ends.push(() => attestation.stop());
-  attestation.start();
+  void identity.opened.then(() => attestation.start());
   return attestation;
 }

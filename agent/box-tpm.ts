@@ -9,6 +9,7 @@ export class BoxTpm {
   readonly #setting: string;
   readonly #notice: (error: MusterError) => void;
   #opened: Promise<Tpm | undefined> | undefined;
+  #isOpening = false;
 
   /**
    * @param setting as for `openTpm`
@@ -28,6 +29,7 @@ export class BoxTpm {
         this.#notice(error);
       },
     });
+    this.#isOpening = true;
     try {
       const tpm = await this.#opened;
       if (isUnusable) this.#opened = undefined;
@@ -35,12 +37,16 @@ export class BoxTpm {
     } catch (error) {
       this.#opened = undefined;
       throw error;
+    } finally {
+      this.#isOpening = false;
     }
   }
 
+  /** One that is still being opened is closed when it is: who stops the agent does not wait for a chip that hangs. */
   async close(): Promise<void> {
-    const tpm = await this.#opened?.catch(() => undefined);
+    const opening = this.#opened?.catch(() => undefined);
     this.#opened = undefined;
-    await tpm?.close();
+    const closing = opening?.then((tpm) => tpm?.close());
+    if (!this.#isOpening) await closing;
   }
 }

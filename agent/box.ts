@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { asMusterError } from "@muster/shared/errors";
+import { asMusterError, type MusterError } from "@muster/shared/errors";
 import { canonicalJson } from "@muster/shared/trust/canonical-json";
 import { sha256 } from "@muster/shared/trust/digest";
 import type { Database } from "better-sqlite3";
@@ -12,6 +12,7 @@ import { exampleSpool } from "./examples/box-capture.ts";
 import { bootId } from "./health/boot.ts";
 import { Facts } from "./health/facts.ts";
 import { Identity, type IdentityTpm } from "./identity/identity.ts";
+import { unlockPatiently } from "./identity/unlock-patiently.ts";
 import { detectRuntime } from "./inference/detect-runtime.ts";
 import type { Log } from "./log.ts";
 import { Notices } from "./outbox/notices.ts";
@@ -40,25 +41,27 @@ export interface Box {
 
 export const socketOf = (settings: Settings): string => join(settings.data, "run", "agent.sock");
 /** @param tpm seals the keys and vouches for them; undefined on a box without one */
+const identityDirectory = ({ data }: Settings): string => join(data, "identity");
 export const identityOf = (settings: Settings, tpm: IdentityTpm | undefined): Promise<Identity> =>
-  Identity.open(join(settings.data, "identity"), tpm);
+  Identity.open(identityDirectory(settings), tpm);
 
 /**
- * The identity of the box, or what is left of it where its TPM does not open it: what runs here goes on.
+ * The identity of the box. That of an enrolled one may come with closed keys, see `openKeys`: a TPM takes its time, and
+ * what runs here does not wait for it. A box that was never enrolled has nothing to run.
  * @throws MusterError `settings.invalid`, of the `tpm.` family
  */
-export async function openIdentity({ settings, tpm, notices }: Box, log: Log): Promise<Identity> {
-  try {
-    return await identityOf(settings, await tpm.get());
-  } catch (error) {
-    const why = asMusterError(error);
-    const identity = await Identity.locked(join(settings.data, "identity"), why);
-    if (!identity) throw error;
-    const message = `The keys of this device stay closed, so it goes on without the control plane: ${why.message}`;
-    log.error({ code: why.code }, message);
-    notices.note(why.code, message);
-    return identity;
-  }
+export const openIdentity = async ({ settings, tpm }: Box): Promise<Identity> =>
+  (await Identity.closed(identityDirectory(settings))) ?? (await identityOf(settings, await tpm.get()));
+
+/** Opens the keys of an enrolled box behind what runs here, as soon as its TPM does. */
+export function openKeys({ tpm, notices }: Box, identity: Identity, log: Log, signal: AbortSignal): void {
+  if (!identity.closedBy) return;
+  const waiting = ({ code, message }: MusterError): void => {
+    const told = `The keys of this device stay closed, so it goes on without the control plane: ${message}`;
+    log.error({ code }, told);
+    notices.note(code, told);
+  };
+  void unlockPatiently(identity, () => tpm.get(), Math.random, waiting, signal);
 }
 
 /**

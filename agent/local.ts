@@ -84,13 +84,13 @@ export async function runLocally(box: Box, identity: Identity, log: Log, ends: E
   });
   ends.push(() => inference.stop());
   const http = new DeviceHttp({
-    server: () => settings.server ?? identity.enrollment?.server ?? "",
+    server: () => settings.server ?? identity.place?.server ?? "",
     tls: () => identity.tls(),
     timeoutMs: settings.httpTimeoutSeconds * 1000,
   });
   ends.push(() => http.close());
   const modelKeys: ModelKeys = new ModelKeys({
-    device: identity.keys.device,
+    device: identity.device,
     secretKey: () => identity.keys.sealing.secretKey,
     database,
     http,
@@ -105,15 +105,15 @@ export async function runLocally(box: Box, identity: Identity, log: Log, ends: E
     },
   });
   const engine: UpdateEngine = new UpdateEngine({
-    device: identity.keys.device,
+    device: identity.device,
     dataDir: settings.data,
     database,
     outbox,
     http,
     inference,
     shadow: new Shadowing({
-      device: identity.keys.device,
-      key: identity.keys.signing,
+      device: identity.device,
+      key: () => identity.opened.then(() => identity.keys.signing),
       clock: systemClock,
       availableBytes: () => process.availableMemory(),
       settings: shadowSettings(settings),
@@ -129,7 +129,7 @@ export async function runLocally(box: Box, identity: Identity, log: Log, ends: E
   });
   ends.push(() => engine.stop());
   const power: Power = new Power({
-    device: identity.keys.device,
+    device: identity.device,
     database,
     keysFor: (keyId) => engine.keysFor(keyId),
     box: box.file.power,
@@ -144,7 +144,9 @@ export async function runLocally(box: Box, identity: Identity, log: Log, ends: E
   });
   ends.push(() => power.stop());
   await engine.start();
-  modelKeys.start(settings.renewCheckSeconds * 1000, () => engine.neededKeys());
+  void identity.opened.then(() =>
+    modelKeys.start(settings.renewCheckSeconds * 1000, () => engine.neededKeys()),
+  );
   ends.push(() => modelKeys.stop());
   power.start();
   const feeder = feederOf(box, identity, inference, log);
@@ -159,7 +161,7 @@ function feederOf(box: Box, identity: Identity, inference: Inference, log: Log):
   if (sources.length === 0) return undefined;
   const stateDir = join(box.settings.data, "feeder");
   return new Feeder({
-    order: { device: identity.keys.device, stateDir, sources, sinks },
+    order: { device: identity.device, stateDir, sources, sinks },
     runner: () => inference.status().endpoint,
     event: (code, message) => box.notices.note(code, message),
     log: log.child({ part: "feeder" }),

@@ -19,7 +19,7 @@ export function obey(
 ): Commands {
   const { settings, database, outbox, notices } = box;
   return new Commands({
-    device: identity.keys.device,
+    device: identity.device,
     database,
     keysFor: (keyId) => engine.keysFor(keyId),
     now: Date.now,

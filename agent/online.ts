@@ -26,7 +26,6 @@ interface EnrollmentOrder {
 
 /** What to enroll with, if there is a token. @throws MusterError `enrollment.missing`, `settings.invalid` */
 export function enrollmentOrder(settings: Settings, identity: Identity): EnrollmentOrder | undefined {
-  if (identity.lockedBy) return undefined;
   const { token } = settings;
   const server = settings.server ?? identity.enrollment?.server;
   if (token === null && !identity.enrollment) throw new MusterError("enrollment.missing");
@@ -35,20 +34,20 @@ export function enrollmentOrder(settings: Settings, identity: Identity): Enrollm
   return { server, token };
 }
 
-/** Enrolls if need be and opens the line. @returns undefined when it was stopped before */
+/** Enrolls if need be and opens the line; the keys are open by then. @returns undefined when it was stopped before */
 export async function connect(
   box: Box,
   identity: Identity,
   { facts, inference, http, engine, power }: Local,
   attestation: Attestation,
   commands: Commands,
-  order: EnrollmentOrder | undefined,
   log: Log,
   ends: Ends,
   signal: AbortSignal,
 ): Promise<Link | undefined> {
   const { settings, outbox, notices, boot } = box;
   const rules = linkSettings(settings);
+  const order = enrollmentOrder(settings, identity);
   const known = identity.enrollment !== undefined;
   if (order && identity.needsEnrollment(Date.now()))
     await enrollPatiently(
@@ -116,7 +115,6 @@ export async function connect(
   secrets.start();
   ends.push(() => secrets.stop());
   link.start();
-  void commands.resume();
   startUploads(box, http, link, log, ends);
   return link;
 }
@@ -124,14 +122,14 @@ export async function connect(
 /** Fetches the secrets of this box. */
 function secretPoll(
   { settings, notices }: Box,
-  { keys }: Identity,
+  { keys, device }: Identity,
   http: DeviceHttp,
   intervalMs: number,
   log: Log,
 ): SecretPoll {
   return new SecretPoll({
     http,
-    files: new SecretFiles(join(settings.data, "secrets"), keys.device, keys.sealing),
+    files: new SecretFiles(join(settings.data, "secrets"), device, keys.sealing),
     intervalMs,
     random: Math.random,
     changed: (change) => log.info({ ...change }, "the secrets of this box have changed"),

@@ -32,22 +32,23 @@ export function statusOf(
   { inference, engine, facts, power, feeder }: Local,
   attestation: Attestation,
 ) {
-  const { enrollment, keys } = identity;
+  const { place } = identity;
   return {
     version: AGENT_VERSION,
     boxFileFault: fileFault,
     pid: process.pid,
     uptimeSeconds: Math.floor(process.uptime()),
-    device: keys.device,
+    device: identity.device,
     /** Why its keys stay closed; null where they are open. */
-    locked: identity.lockedBy?.message ?? null,
-    enrolled: enrollment
+    locked: identity.closedBy?.message ?? null,
+    enrolled: place
       ? {
-          server: enrollment.server,
-          mqttUrl: enrollment.mqttUrl,
-          at: enrollment.at,
-          assurance: enrollment.assurance,
-          renewAt: identity.renewAt(),
+          server: place.server,
+          mqttUrl: place.mqttUrl,
+          at: place.at,
+          assurance: place.assurance,
+          /** Null while the keys are closed. */
+          renewAt: identity.closedBy ? null : identity.renewAt(),
         }
       : null,
     hardware: facts.now(),

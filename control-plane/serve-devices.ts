@@ -15,6 +15,7 @@ import type { ServerIdentity } from "./enrollment/server-identity.ts";
 import { standingPorts } from "./enrollment/standing-ports.ts";
 import { WipeWitness } from "./enrollment/wipe-witness.ts";
 import type { Examples } from "./examples/examples.ts";
+import type { Directory } from "./fleet/directory.ts";
 import type { Presence } from "./fleet/presence.ts";
 import type { HeartbeatBook, HeartbeatObserver } from "./ingest/heartbeat-observer.ts";
 import { Ingest } from "./ingest/ingest.ts";
@@ -23,6 +24,7 @@ import type { RecordObserver } from "./ingest/record-observer.ts";
 import type { KeyLeases } from "./keys/key-leases.ts";
 import type { SecretStore } from "./people/secrets/secret-store.ts";
 import type { DeviceReleaseRoutes } from "./releases/device-routes.ts";
+import { DirectiveDesk } from "./rollouts/directive-desk.ts";
 import { inUrl } from "./settings/addresses.ts";
 import type { Closers } from "./settings/closers.ts";
 import type { ControlPlaneSettings } from "./settings/settings.ts";
@@ -46,8 +48,7 @@ export interface DeviceSideParts extends DeviceReleaseRoutes {
   examples: Pick<Examples, "take">;
   attestation: Attestation;
   keyLeases: Pick<KeyLeases, "lease">;
-  /** True for a device that gets nothing new now. */
-  isWithheld: (device: string) => boolean;
+  directory: Directory;
   secrets: Pick<SecretStore, "deliver">;
   tokens: JoinTokens;
   ekRoots: EkRoots;
@@ -61,6 +62,8 @@ export interface DeviceSideParts extends DeviceReleaseRoutes {
 export interface DeviceSide {
   ingest: Ingest;
   broker: Broker;
+  /** Hands directives out. */
+  desk: DirectiveDesk;
   standing: DeviceStanding;
   /** Opens both listeners. @throws MusterError `settings.invalid` */
   listen(): Promise<{ mqtt: number; https: number }>;
@@ -96,7 +99,7 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
       observers: parts.observers,
       keepers: [...parts.keepers, witness, parts.attestation.keeper],
       attestation: parts.attestation,
-      isWithheld: parts.isWithheld,
+      isWithheld: (device) => parts.directory.withheldBecause(device) !== undefined,
       onError: logged,
     },
     clock,
@@ -128,9 +131,15 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
   );
   closers.add(() => broker.close());
 
+  const desk = new DirectiveDesk({
+    stores,
+    directory: parts.directory,
+    publishDown: (device, channel, payload, how) => broker.publishDown(device, channel, payload, how),
+  });
   const ports = standingPorts({
     presence,
     broker,
+    desk,
     deviceApi: () => deviceApi,
     log: (fields, message) => log.warn(fields, message),
     onError: logged,
@@ -177,6 +186,7 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
         identity,
         enrollment,
         presence,
+        desk,
         releases: parts,
         examples: parts.examples,
         keyLeases: parts.keyLeases,
@@ -200,5 +210,5 @@ export async function openDeviceSide(parts: DeviceSideParts, closers: Closers): 
     const { port: https } = await api.listen();
     return { mqtt, https };
   };
-  return { ingest, broker, standing, listen };
+  return { ingest, broker, desk, standing, listen };
 }

@@ -5,57 +5,36 @@ import { asMusterError } from "@muster/shared/errors";
 import { type Logger, pino } from "pino";
 import { Alerts } from "./alerts/alerts.ts";
 import { FleetSignals } from "./alerts/fleet-signals.ts";
-import { createOperatorApi } from "./api/server.ts";
 import { Attestation } from "./attestation/attestation.ts";
 import { actByItself } from "./audit/acting.ts";
-import { AuditLog } from "./audit/audit-log.ts";
-import { restoreDirectives } from "./broker/restore-directives.ts";
 import { openDrift } from "./drift/drift.ts";
 import { Energy } from "./energy/energy.ts";
-import { Authority } from "./enrollment/authority.ts";
 import { EkRoots } from "./enrollment/ek-roots.ts";
 import { JoinTokens } from "./enrollment/join-tokens.ts";
-import { ServerIdentity } from "./enrollment/server-identity.ts";
 import { Examples } from "./examples/examples.ts";
-import { Directory } from "./fleet/directory.ts";
 import { Fleet } from "./fleet/fleet.ts";
-import { Groups } from "./fleet/groups.ts";
-import { Presence } from "./fleet/presence.ts";
 import { openHealth } from "./health/health.ts";
-import { Retention } from "./ingest/retention.ts";
 import { KeyLeases } from "./keys/key-leases.ts";
 import { MasterKey } from "./keys/master-key.ts";
 import { ModelKeys } from "./keys/model-keys.ts";
-import { ApprovalPolicies, approvalsAt } from "./people/approval-policies.ts";
-import { readOidcFile } from "./people/oidc/oidc-file.ts";
-import { SignIn } from "./people/oidc/sign-in.ts";
-import { Operators } from "./people/operators.ts";
+import { approvalsAt } from "./people/approval-policies.ts";
 import { MasterKeys } from "./people/secrets/master-keys.ts";
 import { SecretStore } from "./people/secrets/secret-store.ts";
-import { ArtifactStore } from "./releases/artifact-store.ts";
-import { ReleaseRegistry } from "./releases/registry.ts";
 import { Directives } from "./rollouts/directives.ts";
 import { ExposureLedger } from "./rollouts/exposure/ledger.ts";
-import { Freezes } from "./rollouts/freezes.ts";
-import { rolloutsNaming } from "./rollouts/group-users.ts";
 import { Lease } from "./rollouts/lease.ts";
 import { Outlook } from "./rollouts/outlook.ts";
-import { Quarantines } from "./rollouts/quarantines.ts";
 import { RolloutService } from "./rollouts/service.ts";
 import { Starter } from "./rollouts/starting.ts";
 import { RolloutTick } from "./rollouts/tick.ts";
+import { openBase } from "./serve-base.ts";
 import { openDeviceSide } from "./serve-devices.ts";
+import { type OperatorSide, openOperatorSide } from "./serve-operators.ts";
+import { attempt, keepUp } from "./serve-upkeep.ts";
 import { deviceHostName, inUrl } from "./settings/addresses.ts";
 import { Closers } from "./settings/closers.ts";
-import { listenError } from "./settings/listen-error.ts";
 import { operatorTls } from "./settings/operator-tls.ts";
-import { type ControlPlaneSettings, certificateHosts, resolveSettings } from "./settings/settings.ts";
-import { ShadowReports } from "./shadow/reports.ts";
-import { openStores } from "./storage/database.ts";
-import { lockDataDirectory } from "./storage/lock.ts";
-import { openOnlineKeys } from "./trust/online-keys.ts";
-import { TrustRepository } from "./trust/repository.ts";
-import { VERSION } from "./version.ts";
+import { type ControlPlaneSettings, resolveSettings } from "./settings/settings.ts";
 
 export interface ServeOptions {
   /** Where everything is kept; made on the first start. */
@@ -67,23 +46,14 @@ export interface ServeOptions {
   now?: () => number;
 }
 
-export interface RunningControlPlane {
+export interface RunningControlPlane extends OperatorSide {
   /** `https://host:port` for devices. */
   deviceUrl: string;
   /** `mqtts://host:port` for devices. */
   mqttUrl: string;
-  /** Operator API and page. */
-  operatorUrl: string;
-  /** Token of the first operator: told on the first start only. */
-  operatorToken: string | undefined;
   /** Ends listeners and timers, writes what waits and gives the data directory back. */
   close(): Promise<void>;
 }
-
-const HOURLY = 3_600_000;
-const DAILY = 24 * HOURLY;
-/** How soon a device that has just enrolled or moved gets its power policy. */
-const POLICY_TICK_MS = 30_000;
 
 /**
  * Starts a control plane on a data directory: databases, CA, device listener, broker, rollouts, operator API.
@@ -105,30 +75,9 @@ async function compose(
 ): Promise<RunningControlPlane> {
   const settings = resolveSettings(given);
   const tls = await operatorTls(settings);
-  const startedAt = clock();
-  closers.add(await lockDataDirectory(dataDir));
-  const stores = await openStores(dataDir);
-  closers.add(() => stores.close());
+  const base = await openBase({ dataDir, settings, log, clock }, closers);
+  const { stores, audit, authority, keys, trust, artifacts, releases, presence, directory } = base;
   const { control: db } = stores;
-  const audit = await AuditLog.open({
-    stores,
-    dataDir,
-    clock,
-    onError: (error) => log.error({ err: error }, "the audit log could not be written"),
-  });
-  closers.add(() => audit.close());
-
-  const caDir = join(dataDir, "ca");
-  const authority = await Authority.open(caDir, startedAt);
-  const identity = await ServerIdentity.open(authority, caDir, certificateHosts(settings), startedAt);
-  const keys = await openOnlineKeys(join(dataDir, "keys"));
-  const trust = new TrustRepository({ db, keys, clock });
-  const artifacts = new ArtifactStore(join(dataDir, "artifacts"));
-  await artifacts.open();
-  const releases = new ReleaseRegistry({ db, trust, artifacts, clock });
-  const presence = await Presence.load(stores, settings, clock);
-  closers.add(() => presence.save());
-  const directory = Directory.load(stores, presence, clock);
   const { ledger, book: health, reports } = await openHealth(stores, directory, clock);
   closers.add(() => ledger.close());
 
@@ -161,7 +110,6 @@ async function compose(
     onError: (error) => attempt(log, Promise.reject(error)),
   });
 
-  const services = { stores, authority, identity, presence, trust, releases, artifacts };
   const tokens = new JoinTokens(stores, authority.pin, clock);
   const ekRoots = new EkRoots(stores, clock);
   const secrets = new SecretStore({
@@ -172,11 +120,7 @@ async function compose(
   });
   const devices = await openDeviceSide(
     {
-      ...services,
-      audit,
-      settings,
-      log,
-      clock,
+      ...base,
       heartbeats: ledger,
       observers: [exposures],
       keepers: [drift.ledger],
@@ -184,15 +128,14 @@ async function compose(
       secrets,
       attestation,
       keyLeases,
-      isWithheld: (device) => directory.withheldBecause(device) !== undefined,
       tokens,
       ekRoots,
       commandKey: keys.directive,
     },
     closers,
   );
-  const { broker, ingest, standing } = devices;
-  await restoreDirectives(stores, broker);
+  const { broker, desk, ingest, standing } = devices;
+  await desk.restore();
   const energy = await Energy.open({
     ...{ stores, directory, ledger, clock, key: keys.directive },
     publishDown: (device, channel, payload, how) => broker.publishDown(device, channel, payload, how),
@@ -207,7 +150,7 @@ async function compose(
     directives: new Directives(keys.directive, clock),
     starter: new Starter(stores, directory, releases),
     ledger: exposures,
-    publishDown: (device, channel, payload, how) => broker.publishDown(device, channel, payload, how),
+    publishDown: (device) => desk.offer(device),
     clock,
     log,
     holder: `${hostname()}/${process.pid}/${randomBytes(6).toString("hex")}`,
@@ -231,33 +174,7 @@ async function compose(
     wake: () => actByItself(() => tick.wake()),
   });
 
-  const every = (ms: number, work: () => Promise<unknown>) => {
-    const timer = setInterval(() => attempt(log, work()), ms);
-    closers.add(() => clearInterval(timer));
-  };
-  const housekeeping = async () => {
-    await identity.renewIfDue(clock());
-    await trust.refresh();
-  };
-  await housekeeping();
-  every(HOURLY, housekeeping);
-  const retention = new Retention(stores, settings, clock, () => ingest.forgetTables());
-  closers.add(() => retention.stop());
-  attempt(log, retention.run());
-  every(HOURLY, () => retention.run());
-  const cut = () => audit.cut(clock() - settings.auditDays * DAILY);
-  attempt(log, cut());
-  every(DAILY, cut);
-  every(settings.auditCheckpointMs, () => audit.checkpoint());
-  for (const prune of [() => drift.ledger.prune(), () => examples.prune()]) {
-    attempt(log, prune());
-    every(HOURLY, prune);
-  }
-  await health.refresh();
-  every(settings.healthMs, () => health.refresh());
-  every(1000, () => ledger.tick());
-  every(POLICY_TICK_MS, () => energy.tick());
-  every(settings.presenceSaveMs, () => presence.save());
+  await keepUp({ ...base, ingest, desk, health, drift, examples, energy, ledger }, closers);
 
   const signals = new FleetSignals({
     stores,
@@ -265,7 +182,7 @@ async function compose(
     health,
     driftingModels: (device) => drift.driftingModels(device),
     dataDir,
-    serverCertificate: () => identity.secureContext().cert,
+    serverCertificate: () => base.identity.secureContext().cert,
     ingestFill: () => ingest.fill,
     clock,
   });
@@ -275,68 +192,21 @@ async function compose(
   closers.add(() => alerts.close());
   alerts.start(settings.alertEvaluationMs);
 
-  const operators = new Operators(db, clock);
-  const { oidcFile } = settings;
-  const signIn =
-    oidcFile === null ? undefined : new SignIn(db, operators, await readOidcFile(oidcFile), clock);
   const host = inUrl(deviceHostName(settings));
   const addresses = {
     deviceUrl: `https://${host}:${ports.https}`,
     mqttUrl: settings.publicMqttUrl ?? `mqtts://${host}:${ports.mqtt}`,
   };
-  const api = await createOperatorApi(
+  const operatorSide = await openOperatorSide(
+    base,
     {
-      control: db,
-      operators,
-      signIn,
-      approvals: new ApprovalPolicies(db, clock),
-      secrets,
-      info: { version: VERSION, startedAt, now: clock, addresses: () => addresses },
-      trust,
-      standing,
-      tokens,
-      ekRoots,
-      artifacts,
-      releases,
-      modelKeys,
+      ...{ audit, trust, artifacts, releases, standing, tokens, ekRoots, modelKeys, secrets },
+      ...{ drift: drift.reports, health: reports, examples, attestation, rollouts, alerts, energy },
       fleet: new Fleet(stores, directory, (device) => broker.isConnected(device)),
-      health: reports,
-      drift: drift.reports,
-      examples,
-      attestation,
-      groups: new Groups({ db, directory, clock, usersOf: rolloutsNaming }),
-      rollouts,
-      shadow: new ShadowReports(db),
-      freezes: new Freezes(db, clock),
-      audit,
-      quarantines: new Quarantines(stores, clock),
-      alerts,
-      energy,
+      info: { addresses: () => addresses },
     },
-    { refusalsPerMinute: settings.auditRefusalsPerMinute, ...(tls === undefined ? {} : { tls }) },
-    log,
+    tls,
+    closers,
   );
-  closers.add(() => api.close());
-  const operatorUrl = await listenOperator(api, settings);
-  const operatorToken = await operators.ensureFirstToken();
-  return { ...addresses, operatorUrl, operatorToken, close: () => closers.close() };
-}
-
-async function listenOperator(
-  api: Awaited<ReturnType<typeof createOperatorApi>>,
-  { operatorHost: host, operatorPort: port }: ControlPlaneSettings,
-): Promise<string> {
-  try {
-    return await api.listen({ host, port });
-  } catch (cause) {
-    throw listenError(host, port, cause);
-  }
-}
-
-/** Work in the background: a failure is logged, and tried again when its time comes. */
-function attempt(log: Logger, work: Promise<unknown>): void {
-  work.catch((error: unknown) => {
-    const { code, message } = asMusterError(error);
-    log.error({ code, err: error }, message);
-  });
+  return { ...addresses, ...operatorSide, close: () => closers.close() };
 }

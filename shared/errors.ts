@@ -214,6 +214,12 @@ export const catalogue = {
     "The keys of this device are sealed by a TPM that is not there or does not open them.",
     "Give back the TPM (--tpm). If it was cleared or changed, move the identity directory away and enroll with the token of `muster device replace`.",
   ),
+  "enrollment.keys-closed": entry(
+    503,
+    "The keys of this device are not open yet.",
+    "The agent opens them by itself once its TPM answers; `muster-agent status` says what keeps it from that.",
+    true,
+  ),
   "enrollment.replaced": entry(
     409,
     "The device that this token stands in for is not there any more.",

@@ -21,6 +21,9 @@ const MOST_LINKS = 16;
 /** Together at most, bytes; the newest is kept whatever its size. */
 const MOST_BYTES = 1024 * 1024;
 
+/** No device comes so far: a challenge that says so, which nobody signs, must not take the room for all later links. */
+const MOST_INDEX = 2 ** 48;
+
 interface ChainRow {
   next_index: number;
   head: Digest | null;
@@ -114,7 +117,8 @@ export class Chain {
       this.#db.transaction(() => {
         const row = this.#read();
         this.#forget.run(index);
-        if (index >= row.next_index) this.#setRow.run({ ...row, next_index: index + 1 });
+        const next = Math.min(index, MOST_INDEX) + 1;
+        if (next > row.next_index) this.#setRow.run({ ...row, next_index: next });
       })();
     } catch (error) {
       throw asStorageError(error);

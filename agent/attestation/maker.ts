@@ -85,7 +85,7 @@ export class EvidenceMaker {
       tpm: null,
     };
     const said = tpm && (await this.#inTime(() => this.#ask(tpm, payload, runs, challenge), stop));
-    return signEvidence({ ...payload, tpm: said ?? null }, key);
+    return signEvidence({ ...payload, tpm: said ?? null }, key());
   }
 
   async #openTpm(): Promise<AttestationTpm | undefined> {

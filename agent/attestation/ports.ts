@@ -26,7 +26,8 @@ export type EvidenceRecord = Omit<Extract<OutboxRecord, { kind: "evidence" }>, "
 
 export interface AttestationPorts {
   device: string;
-  key: SigningKey;
+  /** Open by the time that evidence is made. */
+  key: () => SigningKey;
   database: Database;
   /** Durable when `append` returns; on the same database, so that it joins the caller's transaction. */
   outbox: { append(records: EvidenceRecord[]): unknown };

@@ -14,6 +14,7 @@ const FOR_ENROLLMENT: readonly SettingName[] = [
   "name",
   "labels",
   "httpTimeoutSeconds",
+  "tpm",
 ];
 
 const EXAMPLES = `

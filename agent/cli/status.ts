@@ -16,7 +16,8 @@ interface Status {
   version: string;
   boxFileFault?: string | null;
   device?: string;
-  enrolled?: { server: string; renewAt: number } | null;
+  locked?: string | null;
+  enrolled?: { server: string; renewAt: number | null } | null;
   link?: LinkStatus | null;
   outbox?: OutboxPosition;
   reported?: ReportedState;
@@ -50,7 +51,8 @@ function describe(status: Status): string {
   if (device) lines.push(["device", device]);
   if (status.boxFileFault) lines.push(["box.json", `cannot be used: ${status.boxFileFault}`]);
   lines.push(["server", enrolled ? enrolled.server : "not enrolled"]);
-  if (enrolled) lines.push(["renews at", time(enrolled.renewAt)]);
+  if (status.locked) lines.push(["keys", `closed: ${status.locked}`]);
+  if (enrolled?.renewAt) lines.push(["renews at", time(enrolled.renewAt)]);
   if (link) {
     const reason = link.lastError ? ` (${link.lastError.code}: ${link.lastError.message})` : "";
     lines.push(["link", `${link.state} since ${time(link.since)}${reason}`]);

@@ -18,7 +18,7 @@ const EnrollmentFile = Type.Object({
   /** How sure the control plane was of who enrolled. */
   assurance: AssuranceLevel,
 });
-type EnrollmentFile = Static<typeof EnrollmentFile>;
+export type EnrollmentFile = Static<typeof EnrollmentFile>;
 
 /** What an enrolled device knows about its fleet. `ca` and `certificate` are PEM. */
 export interface Enrollment extends EnrollmentFile {
@@ -38,9 +38,8 @@ const paths = (directory: string) => ({
  */
 export async function readEnrollment(directory: string, keys: DeviceKeys): Promise<Enrollment | undefined> {
   const at = paths(directory);
-  const text = await readIfThere(at.enrollment);
-  if (text === undefined) return undefined;
-  const file = parseJson(EnrollmentFile, text, "settings.invalid");
+  const file = await readEnrollmentFile(directory);
+  if (!file) return undefined;
   const certificate = (await readIfThere(at.certificate)) ?? "";
   const ca = (await readIfThere(at.ca)) ?? "";
   try {
@@ -55,10 +54,10 @@ export async function readEnrollment(directory: string, keys: DeviceKeys): Promi
   return { ...file, certificate, ca };
 }
 
-/** Id of the device that was enrolled from `directory`, whatever its keys are; undefined for none. */
-export async function enrolledDevice(directory: string): Promise<string | undefined> {
+/** What is known of the enrollment without the keys; undefined for none. @throws MusterError `settings.invalid` */
+export async function readEnrollmentFile(directory: string): Promise<EnrollmentFile | undefined> {
   const text = await readIfThere(paths(directory).enrollment);
-  return text === undefined ? undefined : parseJson(EnrollmentFile, text, "settings.invalid").device;
+  return text === undefined ? undefined : parseJson(EnrollmentFile, text, "settings.invalid");
 }
 
 /** Makes the device enrolled. `enrollment.json` comes last: without it the device is not. */

@@ -1,4 +1,4 @@
-import { MusterError } from "@muster/shared/errors";
+import { asMusterError, MusterError } from "@muster/shared/errors";
 import { DEVICE_API, RenewResponse } from "@muster/shared/protocol/device-api";
 import { parseJson } from "@muster/shared/protocol/validate";
 import { parseJoinToken } from "@muster/shared/trust/join-token";
@@ -10,13 +10,14 @@ import { buildCsr } from "./csr.ts";
 import { type EnrollOrder, requestEnrollment } from "./enroll.ts";
 import {
   type Enrollment,
-  enrolledDevice,
+  type EnrollmentFile,
   readEnrollment,
+  readEnrollmentFile,
   writeCertificate,
   writeEnrollment,
 } from "./enrollment-file.ts";
-import { isSealed, type Sealer } from "./key-vault.ts";
-import { type DeviceKeys, openKeys, passingKeys } from "./keys.ts";
+import type { Sealer } from "./key-vault.ts";
+import { type DeviceKeys, openKeys } from "./keys.ts";
 
 /** Keeps the TUF root that enrollment vouches for; called before the device counts as enrolled. */
 export type PinRoot = (tufRoot: string) => Promise<void> | void;
@@ -24,64 +25,122 @@ export type PinRoot = (tufRoot: string) => Promise<void> | void;
 /** What an identity needs of a TPM. */
 export type IdentityTpm = EnrollingTpm & Sealer;
 
-/** Who this device is: its keys and, once enrolled, its certificate and fleet. */
-export class Identity {
-  readonly keys: DeviceKeys;
-  /** Why its real keys are closed: then those here are good for nothing outside this process. */
-  readonly lockedBy: MusterError | undefined;
-  readonly #directory: string;
-  readonly #tpm: EnrollingTpm | undefined;
-  #enrollment: Enrollment | undefined;
+/** What is there once the keys are open. */
+interface Opened {
+  keys: DeviceKeys;
+  tpm: EnrollingTpm | undefined;
+  enrollment: Enrollment | undefined;
+}
 
-  private constructor(
-    directory: string,
-    tpm: EnrollingTpm | undefined,
-    keys: DeviceKeys,
-    enrollment: Enrollment | undefined,
-    lockedBy?: MusterError,
-  ) {
-    this.lockedBy = lockedBy;
+/**
+ * Who this device is: its keys and, once enrolled, its certificate and fleet. The keys of an enrolled device may be
+ * closed, because only its TPM opens them: its id is known all the same, and what runs locally needs no more.
+ */
+export class Identity {
+  readonly device: string;
+  /** Resolves when the keys are open. */
+  readonly opened: Promise<void>;
+  readonly #directory: string;
+  readonly #file: EnrollmentFile | undefined;
+  readonly #tellOpened: () => void;
+  #open: Opened | undefined;
+  /** Why the keys are closed. */
+  #closedBy = new MusterError("enrollment.keys-closed");
+
+  private constructor(directory: string, device: string, file: EnrollmentFile | undefined) {
+    this.device = device;
     this.#directory = directory;
-    this.#tpm = tpm;
-    this.keys = keys;
-    this.#enrollment = enrollment;
+    this.#file = file;
+    let tell = (): void => undefined;
+    this.opened = new Promise((resolve) => {
+      tell = resolve;
+    });
+    this.#tellOpened = tell;
   }
 
   /**
    * Opens `directory` (`<data>/identity`) and makes the keys on first use.
-   * @throws MusterError `settings.invalid`, `enrollment.keys-sealed`
+   * @throws MusterError `settings.invalid`, `enrollment.keys-sealed`, of the family `tpm.`
    */
   static async open(directory: string, tpm?: IdentityTpm): Promise<Identity> {
-    const keys = await openKeys(directory, tpm);
-    return new Identity(directory, tpm, keys, await readEnrollment(directory, keys));
+    const opened = await openAll(directory, tpm);
+    const identity = new Identity(directory, opened.keys.device, opened.enrollment);
+    identity.#take(opened);
+    return identity;
   }
 
   /**
-   * Who the device was before its keys could not be opened: good for what runs without the control plane.
-   * @param why the keys stay closed
-   * @returns undefined where no sealed keys are, or the device never was enrolled
+   * The device that was enrolled from `directory`, its keys still closed; see `unlock`.
+   * @returns undefined where none was @throws MusterError `settings.invalid`
    */
-  static async locked(directory: string, why: MusterError): Promise<Identity | undefined> {
-    const device = (await isSealed(directory)) ? await enrolledDevice(directory) : undefined;
-    return device === undefined
-      ? undefined
-      : new Identity(directory, undefined, passingKeys(device), undefined, why);
+  static async closed(directory: string): Promise<Identity | undefined> {
+    const file = await readEnrollmentFile(directory);
+    return file && new Identity(directory, file.device, file);
   }
 
+  /**
+   * Opens the keys; after a failure it may be called again.
+   * @param tpm gives the TPM of the box, if it has one
+   * @throws MusterError as `open`, and what `tpm` throws
+   */
+  async unlock(tpm: () => Promise<IdentityTpm | undefined>): Promise<void> {
+    if (this.#open) return;
+    try {
+      const opened = await openAll(this.#directory, await tpm());
+      if (opened.keys.device !== this.device)
+        throw new MusterError(
+          "settings.invalid",
+          `The keys in ${this.#directory} are those of ${opened.keys.device}, and ${this.device} was enrolled.`,
+        );
+      this.#take(opened);
+    } catch (cause) {
+      const { message } = asMusterError(cause);
+      this.#closedBy = new MusterError("enrollment.keys-closed", message, { cause });
+      throw cause;
+    }
+  }
+
+  #take(opened: Opened): void {
+    this.#open = opened;
+    this.#tellOpened();
+  }
+
+  /** Why the keys are closed; undefined where they are open. */
+  get closedBy(): MusterError | undefined {
+    return this.#open ? undefined : this.#closedBy;
+  }
+
+  /** @throws MusterError `enrollment.keys-closed` */
+  get keys(): DeviceKeys {
+    return this.#need().keys;
+  }
+
+  #need(): Opened {
+    if (!this.#open) throw this.#closedBy;
+    return this.#open;
+  }
+
+  /** Undefined too while the keys are closed: then its certificate is of no use. */
   get enrollment(): Enrollment | undefined {
-    return this.#enrollment;
+    return this.#open?.enrollment;
+  }
+
+  /** Where the device is enrolled, also while its keys are closed. */
+  get place(): EnrollmentFile | undefined {
+    return this.#open ? this.#open.enrollment : this.#file;
   }
 
   /** True without a certificate that is still good. `now` in milliseconds since the epoch. */
   needsEnrollment(now: number): boolean {
-    return !this.#enrollment || Date.parse(parseCertificate(this.#enrollment.certificate).validTo) <= now;
+    const { enrollment } = this.#need();
+    return !enrollment || Date.parse(parseCertificate(enrollment.certificate).validTo) <= now;
   }
 
-  /** @throws MusterError `enrollment.missing` */
+  /** @throws MusterError `enrollment.missing`, `enrollment.keys-closed` */
   tls(): TlsMaterial {
-    if (this.lockedBy) throw this.lockedBy;
-    if (!this.#enrollment) throw new MusterError("enrollment.missing");
-    return { ca: this.#enrollment.ca, cert: this.#enrollment.certificate, key: this.keys.tlsKey };
+    const { enrollment, keys } = this.#need();
+    if (!enrollment) throw new MusterError("enrollment.missing");
+    return { ca: enrollment.ca, cert: enrollment.certificate, key: keys.tlsKey };
   }
 
   /**
@@ -91,8 +150,8 @@ export class Identity {
    * @throws MusterError `request.conflict` when it is enrolled by another token, or as `requestEnrollment`
    */
   async enroll(order: EnrollOrder, pinRoot: PinRoot): Promise<boolean> {
-    if (this.lockedBy) throw this.lockedBy;
-    const known = this.#enrollment;
+    const open = this.#need();
+    const known = open.enrollment;
     const expired =
       known !== undefined && Date.parse(parseCertificate(known.certificate).validTo) <= order.now;
     if (known && !expired) {
@@ -102,7 +161,7 @@ export class Identity {
         `This device is enrolled as ${known.device} at ${known.server} by another token. To enroll it as a new device, stop the agent and move ${this.#directory} away.`,
       );
     }
-    const { enrollment, tufRoot } = await requestEnrollment(this.keys, this.#tpm, order);
+    const { enrollment, tufRoot } = await requestEnrollment(open.keys, open.tpm, order);
     if (known && known.ca !== enrollment.ca)
       throw new MusterError(
         "enrollment.pin-mismatch",
@@ -110,7 +169,7 @@ export class Identity {
       );
     if (!known) await pinRoot(tufRoot);
     await writeEnrollment(this.#directory, enrollment);
-    this.#enrollment = enrollment;
+    open.enrollment = enrollment;
     return true;
   }
 
@@ -125,7 +184,8 @@ export class Identity {
    * @throws MusterError of the families `certificate.` and `request.`; then the old one stays
    */
   async renewIfDue(http: DeviceHttp, now: number): Promise<boolean> {
-    const known = this.#enrollment;
+    const open = this.#need();
+    const known = open.enrollment;
     if (!known || now < this.renewAt()) return false;
     const csr = await buildCsr(this.keys.device, this.keys.tlsKey);
     const { certificate } = parseJson(
@@ -135,7 +195,12 @@ export class Identity {
     );
     checkCertificate(certificate, known.ca, this.keys.device, this.keys.tlsKey);
     await writeCertificate(this.#directory, certificate);
-    this.#enrollment = { ...known, certificate };
+    open.enrollment = { ...known, certificate };
     return true;
   }
+}
+
+async function openAll(directory: string, tpm: IdentityTpm | undefined): Promise<Opened> {
+  const keys = await openKeys(directory, tpm);
+  return { keys, tpm, enrollment: await readEnrollment(directory, keys) };
 }

@@ -6,10 +6,6 @@ import type { Tpm } from "../tpm/face.ts";
 
 const SECRET = 0o600;
 
-/** Whether a TPM sealed the keys in this directory. */
-export const isSealed = async (directory: string): Promise<boolean> =>
-  (await readIfThere(join(directory, "device.key.sealed"))) !== undefined;
-
 /** What a vault needs of a TPM. */
 export type Sealer = Pick<Tpm, "seal" | "unseal">;
 

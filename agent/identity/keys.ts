@@ -48,14 +48,6 @@ export async function openKeys(directory: string, tpm?: Sealer): Promise<DeviceK
   };
 }
 
-/** Keys for a device whose own are closed: nobody outside this process knows or believes them. */
-export const passingKeys = (device: string): DeviceKeys => ({
-  device,
-  tlsKey: "",
-  signing: signingKeyFrom(randomBytes(32)),
-  sealing: sealingKeyFrom(randomBytes(32)),
-});
-
 const newSeed = async (): Promise<string> => `${randomBytes(32).toString("hex")}\n`;
 
 async function newTlsKey(): Promise<string> {

@@ -18,8 +18,8 @@ import type { ShadowTally } from "./tally.ts";
 export interface ShadowPorts {
   /** Device id, which the report names. */
   device: string;
-  /** Signs reports. */
-  key: SigningKey;
+  /** Signs reports; comes when the keys of the device are open. */
+  key: () => Promise<SigningKey>;
   clock: {
     now(): number;
     monotonic(): number;
@@ -67,7 +67,9 @@ export class Shadowing {
 
   /** @returns undefined when the signal fired: nothing was decided then */
   async run(task: ShadowTask, signal: AbortSignal): Promise<ShadowEnd | undefined> {
-    const { clock, device, key, settings, log } = this.#ports;
+    const { clock, device, settings, log } = this.#ports;
+    const key = await unlessEnded(this.#ports.key(), signal);
+    if (!key) return undefined;
     const from = clock.now();
     let tallies: ShadowTally[] = [];
     let found: Found | undefined = this.#short();
@@ -142,6 +144,16 @@ export class Shadowing {
       ),
     );
   }
+}
+
+/** What comes, or undefined once the signal fires. */
+async function unlessEnded<T>(coming: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const ended = new AbortController();
+  const end = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener("abort", () => resolve(undefined), { once: true, signal: ended.signal });
+  });
+  return Promise.race([coming, end]).finally(() => ended.abort());
 }
 
 const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20);

@@ -92,7 +92,7 @@ export async function createOperatorApi(
       healthRoutes(api, services);
       driftRoutes(api, services);
       exampleRoutes(api, services);
-      tokenRoutes(api, services.tokens);
+      tokenRoutes(api, services.tokens, services.info.now);
       trustRoutes(api, services.trust);
       ekRootRoutes(api, services.ekRoots);
       artifactRoutes(api, services.artifacts);

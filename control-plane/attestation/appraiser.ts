@@ -51,6 +51,8 @@ interface Draft {
   standing: StoredStanding | undefined;
 }
 
+const isBad = ({ verdict }: Appraisal): boolean => verdict.tier === "contraindicated";
+
 /** Appraises evidence in the order in which it came, some of it in each transaction. */
 export class Appraiser {
   readonly #ports: AppraiserPorts;
@@ -186,6 +188,8 @@ export class Appraiser {
       const entry = entryOf(draft.standing, appraisal.verdict, "offline");
       return [{ ...change, ...(entry && entry.tier !== "affirming" ? { entry } : {}) }];
     }
+    // What nobody asked for may leave out what a challenge would not let it: it ends no bad verdict.
+    if (how === "offline" && draft.standing?.tier === "contraindicated" && !isBad(appraisal)) return [change];
     const slim = withoutLogs(evidence);
     if (place === "newest") draft.evidence = slim;
     const standing = this.#standing(draft, appraisal.verdict, history);

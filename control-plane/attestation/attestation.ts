@@ -158,13 +158,16 @@ export class Attestation {
     const at = this.#parts.clock();
     await this.#appraiser.change(device, ({ history }: KnownDevice) => {
       const { forked, putBack } = history;
-      if (!forked && putBack !== "found")
+      const standing = this.#store.standing(device);
+      const regressed =
+        standing?.findings.some(({ code }) => code === "attestation.clock-regressed") ?? false;
+      if (!forked && putBack !== "found" && !regressed)
         throw new MusterError(
           "request.conflict",
           "There is no fork to clear: what else was found goes with better evidence.",
         );
       const cleared = putBack === null ? null : ("cleared" as const);
-      const tier = this.#store.standing(device)?.tier ?? "none";
+      const tier = standing?.tier ?? "none";
       const sentence = `${operator} cleared the fork: ${reason}`.slice(0, 1_000);
       return {
         device,
@@ -172,6 +175,7 @@ export class Attestation {
           ...history,
           forked: null,
           putBack: cleared,
+          clock: regressed ? null : history.clock,
           head: null,
           base: -1,
           recent: [],

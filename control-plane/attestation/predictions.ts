@@ -1,8 +1,8 @@
-import type { ReleaseRef } from "@muster/shared/protocol/primitives";
 import { ReleaseManifest } from "@muster/shared/protocol/release";
 import { parseJson } from "@muster/shared/protocol/validate";
 import type { DirectivePayload } from "@muster/shared/trust/directive";
 import type { Database, Statement } from "better-sqlite3";
+import { type ToldReleases, toldReleases } from "../rollouts/told-releases.ts";
 import type { PredictedRelease, Predictions } from "./appraisal/input.ts";
 
 /** Releases that a device was told before, as many as may still be on it. */
@@ -14,7 +14,7 @@ const MOST_KNOWN = 128;
 export class ReleasePredictions {
   readonly #release: Statement<[string], { name: string; version: string; manifest: string }>;
   readonly #owner: Statement<[string], { name: string; version: string }>;
-  readonly #former: Statement<[{ device: string; most: number }], string>;
+  readonly #former: ToldReleases;
   readonly #known = new Map<string, PredictedRelease>();
 
   /** @param reader the connection to control.db that only reads */
@@ -24,29 +24,16 @@ export class ReleasePredictions {
       `SELECT r.name, r.version FROM release_artifacts a JOIN releases r ON r.digest = a.release
        WHERE a.artifact = ? LIMIT 1`,
     );
-    // Every release that a rollout told it, and those that it was sent back to.
-    this.#former = reader
-      .prepare<[{ device: string; most: number }], string>(
-        `SELECT release FROM (
-           SELECT r.release AS release, d.told_at AS at FROM rollout_devices d JOIN rollouts r ON r.id = d.rollout
-           WHERE d.device = @device AND d.told_at IS NOT NULL
-           UNION ALL
-           SELECT previous AS release, returned_at AS at FROM rollout_devices
-           WHERE device = @device AND returned_at IS NOT NULL AND previous IS NOT NULL
-         ) ORDER BY at DESC LIMIT @most`,
-      )
-      .pluck();
+    this.#former = toldReleases(reader);
   }
 
   /** What a device may run by what it was told. @param directive the newest one; null where there is none */
   of(device: string, directive: DirectivePayload | null): Predictions {
     const current = directive?.release ? this.#find(directive.release.digest) : undefined;
-    const told = this.#former.all({ device, most: MOST_FORMER });
-    const digests = new Set(told.map((text) => (JSON.parse(text) as ReleaseRef).digest));
-    digests.delete(current?.digest ?? "");
+    const former = this.#former(device, MOST_FORMER).filter((digest) => digest !== current?.digest);
     return {
       current: current ?? null,
-      former: [...digests].flatMap((digest) => this.#find(digest) ?? []),
+      former: former.flatMap((digest) => this.#find(digest) ?? []),
       generation: directive?.generation ?? 0,
       signed: (digest) => {
         const found = this.#find(digest) ?? this.#owner.get(digest);

@@ -19,7 +19,7 @@ export interface AuditLogParts {
   dataDir: string;
   /** Milliseconds since the epoch. */
   clock: () => number;
-  /** Told of notes and checkpoints that could not be written. */
+  /** Told of notes and checkpoints that could not be written, and of a log that is not as it was left. */
   onError: (error: unknown) => void;
 }
 
@@ -203,17 +203,24 @@ export class AuditLog implements AuditSink {
 
   async #noteBreaks(): Promise<void> {
     const head = this.head();
-    const breaks: [action: string, detail: Record<string, unknown>][] = [];
+    const breaks: [action: string, detail: Record<string, unknown>, sentence: string][] = [];
     const newest = this.#checkpoints.newest();
     if (newest && digestAt(this.#parts.stores.controlReader, newest.seq) !== newest.digest)
       breaks.push([
         "audit.behind-checkpoint",
         { checkpoint: newest.seq, digest: newest.digest, at: newest.at },
+        `The audit log is not the one that reached entry ${newest.seq}: it was cut, or a backup was put back.`,
       ]);
     if (head && !isSigned(head, [this.publicKey]))
-      breaks.push(["audit.other-key", { key: this.publicKey, from: head.seq + 1 }]);
-    for (const [action, detail] of breaks)
+      breaks.push([
+        "audit.other-key",
+        { key: this.publicKey, from: head.seq + 1 },
+        `Entry ${head.seq} of the audit log is signed by another key than keys/audit.key.`,
+      ]);
+    for (const [action, detail, sentence] of breaks) {
+      this.#parts.onError(new MusterError("audit.tampered", sentence));
       await this.write({ actor: CONTROL_PLANE, action, subject: "audit/log", detail });
+    }
   }
 }
 

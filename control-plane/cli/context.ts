@@ -41,7 +41,7 @@ async function readContext(env: Environment): Promise<Context | undefined> {
 }
 
 /** Stores the context for its owner's eyes only; a reader never sees half a file. */
-export async function writeContext(env: Environment, context: Context): Promise<string> {
+async function writeContext(env: Environment, context: Context): Promise<string> {
   const file = contextFile(env);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const temporary = `${file}.${process.pid}`;
@@ -49,6 +49,13 @@ export async function writeContext(env: Environment, context: Context): Promise<
   await chmod(temporary, 0o600);
   await rename(temporary, file);
   return file;
+}
+
+/** Stores who is signed in where, and keeps what is known of this control plane else. */
+export async function signInto(env: Environment, { url, token }: Context): Promise<string> {
+  const stored = await readContext(env).catch(() => undefined);
+  const keys = stored?.url === url ? stored.keys : undefined;
+  return await writeContext(env, { url, token, ...(keys === undefined ? {} : { keys }) });
 }
 
 /**

@@ -46,7 +46,9 @@ function answerAt(server: Server, state: string): Promise<string> {
       TIMEOUT_MS,
     );
     server.on("request", (request, response) => {
-      const { searchParams: answer } = new URL(request.url ?? "/", "http://127.0.0.1");
+      const { url: path = "/" } = request;
+      const url = URL.canParse(path, "http://127.0.0.1") ? new URL(path, "http://127.0.0.1") : undefined;
+      const answer = url?.searchParams ?? new URLSearchParams();
       // A page that guesses the port must not be able to end the wait.
       if (answer.get("state") !== state) return void response.writeHead(404).end();
       clearTimeout(timer);

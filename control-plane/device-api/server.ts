@@ -16,6 +16,7 @@ import type { KeyLeases } from "../keys/key-leases.ts";
 import { secretsRoute } from "../people/secrets/device-route.ts";
 import type { SecretStore } from "../people/secrets/secret-store.ts";
 import { type DeviceReleaseRoutes, deviceReleaseRoutes } from "../releases/device-routes.ts";
+import type { DirectiveDesk } from "../rollouts/directive-desk.ts";
 import { listenError } from "../settings/listen-error.ts";
 import type { Stores } from "../storage/database.ts";
 import { ClientCertificates } from "./client-certificate.ts";
@@ -36,6 +37,7 @@ export interface DeviceApiPorts {
   identity: ServerIdentity;
   enrollment: Pick<Enrollment, "enroll" | "activate" | "renew">;
   presence: Pick<Presence, "statusOf" | "seen">;
+  desk: Pick<DirectiveDesk, "of">;
   releases: DeviceReleaseRoutes;
   examples: Pick<Examples, "take">;
   keyLeases: Pick<KeyLeases, "lease">;
@@ -111,7 +113,7 @@ export class DeviceApi {
       });
       paceRecordedCalls(known, ports.now);
       renewRoute(known, ports.enrollment);
-      desiredRoute(known, ports.stores, (device) => ports.presence.seen(device));
+      desiredRoute(known, ports.desk, (device) => ports.presence.seen(device));
       policyRoute(known, ports.stores);
       keysRoute(known, ports.keyLeases);
       secretsRoute(known, ports.secrets);

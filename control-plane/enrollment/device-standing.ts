@@ -15,8 +15,8 @@ export interface StandingPorts {
   onRevoked(device: string, reason: string): void;
   /** It may speak, and gets nothing new: what waits for it at the broker has to go. */
   onQuarantined(device: string, reason: string): void;
-  /** It gets its newest directive (JSON text) again, if it has one. */
-  onReleased(device: string, directive: string | null): void;
+  /** It gets its newest directive again, if it has one and passes attestation. */
+  onReleased(device: string): void;
   /** A signed command (JSON text) has to reach the device; null: there is none for it any more. */
   onCommand(device: string, document: string | null): void;
 }
@@ -27,7 +27,7 @@ export interface Replacement {
   minAssurance?: Assurance;
 }
 
-type Known = Pick<Selectable<DevicesTable>, "status" | "site" | "assurance" | "directive" | "replaced_by">;
+type Known = Pick<Selectable<DevicesTable>, "status" | "site" | "assurance" | "replaced_by">;
 
 /** Whether a device belongs to the fleet, and what it may: quarantine and release, revocation, replacement, wiping. */
 export class DeviceStanding {
@@ -69,10 +69,10 @@ export class DeviceStanding {
 
   /** Ends a quarantine; repeating it changes nothing. @throws MusterError `request.not-found`, `request.conflict` */
   async release(device: string): Promise<void> {
-    const directive = await this.#stores.writeControl((db) => {
-      const row = known(db, device);
-      if (row.status === "revoked") throw revoked(device);
-      if (row.status === "active") return undefined;
+    const wasKept = await this.#stores.writeControl((db) => {
+      const { status } = known(db, device);
+      if (status === "revoked") throw revoked(device);
+      if (status === "active") return false;
       const wiping = db
         .prepare("SELECT 1 FROM device_commands WHERE device = ? AND kind = 'wipe' AND ended_at IS NULL")
         .get(device);
@@ -85,9 +85,9 @@ export class DeviceStanding {
         "UPDATE devices SET status = 'active', quarantined_at = NULL, quarantined_reason = NULL WHERE id = ?",
       ).run(device);
       note(db, device, "device.released", "The quarantine has ended.", this.#now());
-      return row.directive;
+      return true;
     });
-    if (directive !== undefined) this.#ports.onReleased(device, directive);
+    if (wasKept) this.#ports.onReleased(device);
   }
 
   /**
@@ -154,7 +154,7 @@ export class DeviceStanding {
 
 function known(db: Database, device: string): Known {
   const row = db
-    .prepare("SELECT status, site, assurance, directive, replaced_by FROM devices WHERE id = ?")
+    .prepare("SELECT status, site, assurance, replaced_by FROM devices WHERE id = ?")
     .get(device) as Known | undefined;
   if (!row) throw new MusterError("request.not-found", `There is no device ${device}.`);
   return row;

@@ -1,11 +1,12 @@
 import { MusterError } from "@muster/shared/errors";
 import { type KeyLease, signKeyLease } from "@muster/shared/protocol/key-lease";
-import { PROTOCOL_VERSION, type ReleaseRef } from "@muster/shared/protocol/primitives";
+import { PROTOCOL_VERSION } from "@muster/shared/protocol/primitives";
 import type { SigningKey } from "@muster/shared/trust/ed25519";
 import { sealTo } from "@muster/shared/trust/sealed-box";
 import type { VerdictTier } from "../attestation/verdict.ts";
 import type { Directory } from "../fleet/directory.ts";
 import type { FleetDevice } from "../fleet/fleet-device.ts";
+import { type ToldReleases, toldReleases } from "../rollouts/told-releases.ts";
 import type { ControlPlaneSettings } from "../settings/settings.ts";
 import type { Stores } from "../storage/database.ts";
 import { asStorageError } from "../storage/errors.ts";
@@ -20,8 +21,11 @@ const GOOD: Readonly<Record<KeyVerdict, readonly VerdictTier[]>> = {
   any: ["affirming", "warning", "none"],
 };
 
+/** Releases that a device was told before, as many as it may have to go back to. */
+const MOST_TOLD = 32;
+
 export interface KeyLeasesParts {
-  stores: Pick<Stores, "control">;
+  stores: Pick<Stores, "control" | "controlReader">;
   directory: Directory;
   keys: ModelKeys;
   /** Signs leases: the key that devices know from directives. */
@@ -37,9 +41,11 @@ export interface KeyLeasesParts {
 /** Gives model keys to devices that pass, for a time, and only those of releases that they were told. */
 export class KeyLeases {
   readonly #parts: KeyLeasesParts;
+  readonly #told: ToldReleases;
 
   constructor(parts: KeyLeasesParts) {
     this.#parts = parts;
+    this.#told = toldReleases(parts.stores.controlReader);
   }
 
   /**
@@ -94,20 +100,16 @@ export class KeyLeases {
     return row.sealing_key;
   }
 
-  /** Releases that it was told, runs, or ran by an earlier directive: it may have to go back to those. */
-  async #requireEntitled({ id, directive, reported }: FleetDevice, key: string): Promise<void> {
+  /**
+   * Releases that it is told, or was told before: it may have to go back to those. What it says that it runs counts for
+   * nothing, or whoever has its key could ask for every model by naming it.
+   */
+  async #requireEntitled({ id, directive }: FleetDevice, key: string): Promise<void> {
     const db = this.#parts.stores.control;
     const releases = await db.selectFrom("release_keys").select("release").where("key", "=", key).execute();
     const wanted = new Set(releases.map(({ release }) => release));
-    if (wanted.has(directive?.release?.digest ?? "") || wanted.has(reported?.running?.digest ?? "")) return;
-    const updates = await db
-      .selectFrom("device_updates")
-      .select("release")
-      .where("device", "=", id)
-      .where("release", "is not", null)
-      .execute();
-    const told = updates.map(({ release }) => (JSON.parse(release ?? "null") as ReleaseRef | null)?.digest);
-    if (!told.some((digest) => digest !== undefined && wanted.has(digest)))
+    if (wanted.has(directive?.release?.digest ?? "")) return;
+    if (!this.#told(id, MOST_TOLD).some((digest) => wanted.has(digest)))
       throw new MusterError("key.not-entitled");
   }
 

@@ -1,6 +1,6 @@
 import { SitePath } from "@muster/shared/protocol/primitives";
 import { type Static, Type } from "typebox";
-import { lowerRole, ROLES, type Role } from "./roles.ts";
+import { isAtLeast, lowerRole, ROLES, type Role } from "./roles.ts";
 
 /** Stands for every site, those to come included. */
 export const EVERYWHERE = "*";
@@ -32,6 +32,12 @@ export function both(operator: readonly Grant[], token: readonly Grant[]): Grant
     }
   return allowed;
 }
+
+/** Whether `own` allows all that `wanted` allows. */
+export const allowsAll = (own: readonly Grant[], wanted: readonly Grant[]): boolean =>
+  wanted.every((each) =>
+    own.some(({ role, site }) => isAtLeast(role, each.role) && isWithin(each.site, site)),
+  );
 
 /** `admin at *, viewer at eu/de`. */
 export const grantsText = (grants: readonly Grant[]): string =>

@@ -3,7 +3,7 @@ import type { Kysely } from "kysely";
 import { newId } from "../ids.ts";
 import type { ControlTables } from "../storage/tables/index.ts";
 import { type ControlTransaction, inTransaction } from "../storage/transaction.ts";
-import { EVERYWHERE, type Grant } from "./grants.ts";
+import { both, EVERYWHERE, type Grant } from "./grants.ts";
 import { type NewOperatorToken, type OperatorToken, OperatorTokens } from "./operator-tokens.ts";
 import { Reach } from "./reach.ts";
 
@@ -98,10 +98,9 @@ export class Operators {
         await tx.updateTable("operators").set({ grants: text }).where("id", "=", known.id).execute();
         return operatorOf({ ...known, grants: text }, null);
       }
-      const taken = await namesake(tx, person.name);
       const row: ControlTables["operators"] = {
         id: newId("operator"),
-        name: taken ? `${person.name} (${new URL(issuer).host})` : person.name,
+        name: await freeName(tx, person),
         grants: JSON.stringify(grants),
         issuer,
         subject,
@@ -210,8 +209,12 @@ export class Operators {
       .where("t.revoked_at", "is", null)
       .where("t.expires_at", "is", null)
       .execute();
-    const admins = rows.filter(
-      ({ grants, narrowed }) => narrowed === null && isAdmin(JSON.parse(grants) as Grant[]),
+    const admins = rows.filter(({ grants, narrowed }) =>
+      isAdmin(
+        narrowed === null
+          ? (JSON.parse(grants) as Grant[])
+          : both(JSON.parse(grants) as Grant[], JSON.parse(narrowed) as Grant[]),
+      ),
     );
     const goes = (each: (typeof rows)[number]) =>
       token === undefined ? each.operator === leaving.id : each.token === token;
@@ -251,6 +254,15 @@ const namesake = async (tx: ControlTransaction, name: string): Promise<boolean> 
     .where("name", "=", name)
     .where("revoked_at", "is", null)
     .executeTakeFirst()) !== undefined;
+
+/** Approvals, events and the audit log name people: no two who are here at a time are called the same. */
+async function freeName(tx: ControlTransaction, { name, issuer }: Person): Promise<string> {
+  if (!(await namesake(tx, name))) return name;
+  const { host } = new URL(issuer);
+  let free = `${name} (${host})`;
+  for (let number = 2; await namesake(tx, free); number += 1) free = `${name} (${host}, ${number})`;
+  return free;
+}
 
 const endSessions = async (tx: ControlTransaction, operator: string, at: number): Promise<unknown> =>
   await tx

@@ -6,6 +6,7 @@ import type { LoadedRollout } from "./loaded.ts";
 import { memberWriter } from "./members.ts";
 import { quarantinedClasses } from "./past.ts";
 import { selectTargets } from "./selection.ts";
+import { approvalsAsked } from "./site-approvals.ts";
 import { noteMembers } from "./store.ts";
 import { counted, fitting } from "./words.ts";
 
@@ -23,7 +24,8 @@ function waveOfJoiners(open: number | null, highest: number, plannedWaves: numbe
 
 /**
  * Takes in devices that began to match the selector since the start, as the plan says: into a wave behind the
- * last one, or held until an operator decides. Looks every 30 s, and only where the fleet has changed. Call it inside a
+ * last one, or held until an operator decides; those at a site that asks for more approvals than the rollout has are left
+ * alone. Looks every 30 s, and only where the fleet has changed. Call it inside a
  * transaction of `db`; undefined where nobody joined.
  */
 export function takeInLateJoiners(
@@ -45,8 +47,14 @@ export function takeInLateJoiners(
     },
   };
   const { targets } = selectTargets(strangers, { ref: release, manifest, quarantined }, plan, new Map());
-  const joiners = targets.slice(0, MOST_AT_ONCE);
-  if (joiners.length === targets.length) loaded.joinersRevision = directory.revision;
+  const approved = db
+    .prepare<[string], number>("SELECT approvals_needed FROM rollouts WHERE id = ?")
+    .pluck()
+    .get(id);
+  const asked = approvalsAsked(db);
+  const welcome = targets.filter(({ site }) => asked(new Set([site])) <= (approved ?? 0));
+  const joiners = welcome.slice(0, MOST_AT_ONCE);
+  if (joiners.length === welcome.length) loaded.joinersRevision = directory.revision;
   if (joiners.length === 0) return undefined;
 
   const highest = devices.reduce((most, record) => Math.max(most, record.wave), 0);

@@ -13,6 +13,7 @@ import { readClaims } from "./candidates.ts";
 import { memberWriter } from "./members.ts";
 import type { RolloutPlan } from "./plan.ts";
 import { requireTargets, type Selection, selectTargets } from "./selection.ts";
+import { approvalsAsked } from "./site-approvals.ts";
 import { planOf, rolloutWriter } from "./store.ts";
 import { shareOut, type WaveMember } from "./waves.ts";
 import { counted } from "./words.ts";
@@ -70,13 +71,23 @@ export class Starter {
   }
 
   /**
-   * Fixes the targets as they are now and lets the rollout run, within the caller's transaction.
+   * Fixes the targets as they are now and lets the rollout run, within the caller's transaction. Where they now are at
+   * sites that ask for more approvals than it has, it awaits those first.
    * @throws MusterError `rollout.no-targets`, `release.quarantined`, `rollout.plan-invalid`
    */
   async start(tx: ControlTransaction, row: RolloutsTable, now: number): Promise<void> {
     const { manifest, selection, members } = await this.select(tx, planOf(row), row.seed, row.id);
     requireTargets(selection);
     const { controlRaw: db } = this.#stores;
+    const needed = approvalsAsked(db)(new Set(members.map(({ target }) => target.site)));
+    if (needed > row.approvals_needed) {
+      db.prepare(
+        "UPDATE rollouts SET revision = revision + 1, state = 'awaiting-approval', approvals_needed = ? WHERE id = ?",
+      ).run(needed, row.id);
+      const sentence = `It now has devices at sites that ask for ${counted(needed, "approval")} of others.`;
+      rolloutWriter(db).events(row.id, [{ kind: "submitted", sentence, numbers: { needed } }], now);
+      return;
+    }
     const waves = (members.at(-1)?.wave ?? 0) + 1;
     const add = memberWriter(db, row.id, manifest);
     for (const [index, { target, wave, position }] of members.entries()) {

@@ -63,7 +63,7 @@ export class RolloutTick {
     await this.#engine.open();
   }
 
-  /** Ticks every `intervalMs` milliseconds. What a crash kept from going out, `restoreDirectives` publishes. */
+  /** Ticks every `intervalMs` milliseconds. What a crash kept from going out, the `DirectiveDesk` publishes. */
   start(intervalMs: number): void {
     this.#timer = setInterval(() => void this.run(), intervalMs);
   }

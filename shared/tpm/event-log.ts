@@ -74,7 +74,9 @@ export function parseEventLog(bytes: Uint8Array): EventLog {
   const agile = first.type === EV.NO_ACTION && first.data.subarray(0, SPEC_ID.length).equals(SPEC_ID);
   const banks = agile ? readSpecId(first.data) : [];
   const events = [first];
-  while (reader.remaining > 0 && !reader.restIs(0) && !reader.restIs(0xff)) {
+  // Looked up once: a log of zeros that are no padding would be searched through with every event.
+  const end = Math.min(reader.paddingFrom(0), reader.paddingFrom(0xff));
+  while (reader.offset < end) {
     if (events.length >= MOST_EVENTS)
       throw malformed(`A boot log of more than ${MOST_EVENTS} events is not taken.`);
     events.push(agile ? readEvent(reader, banks) : readSha1Event(reader));

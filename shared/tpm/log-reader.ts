@@ -39,10 +39,11 @@ export class LogReader {
     return this.#bytes.subarray(from, from + count);
   }
 
-  /** True when every byte that is left has this value. */
-  restIs(value: number): boolean {
-    for (let at = this.#at; at < this.#bytes.length; at++) if (this.#bytes[at] !== value) return false;
-    return true;
+  /** Where the bytes begin that all have this value up to the end; the length where the last one has another. */
+  paddingFrom(value: number): number {
+    let from = this.#bytes.length;
+    while (from > 0 && this.#bytes[from - 1] === value) from -= 1;
+    return from;
   }
 
   #step(count: number): number {

@@ -37,3 +37,13 @@ export const devicesPerRelease = (fleet: FleetFacts): Record<string, number> =>
       devices,
     ]),
   );
+
+export interface AttestationFacts {
+  devices: { sentence: string }[];
+  counts: { affirming: number };
+}
+
+/** What `muster audit verify` found: without a finding it ends with 0. */
+export interface AuditFacts {
+  entries: number;
+}

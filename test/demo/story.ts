@@ -4,6 +4,8 @@ import type { DemoModels } from "../models/build.ts";
 import { until } from "../plant/wait.ts";
 import type { Cast } from "./cast.ts";
 import {
+  type AttestationFacts,
+  type AuditFacts,
   devicesPerRelease,
   type FleetFacts,
   type RolloutEvent,
@@ -16,7 +18,7 @@ import type { Summary } from "./summary.ts";
 
 const OUTAGE_SECONDS = 10;
 
-/** The five acts, each of which ends only when what it shows is true. */
+/** The six acts, each of which ends only when what it shows is true. */
 export class Story {
   readonly #cast: Cast;
   readonly #models: DemoModels;
@@ -36,7 +38,8 @@ export class Story {
     await this.#goodRelease();
     const bad = await this.#badRelease();
     const outage = await this.#outage();
-    return { ...(await this.#account()), ...bad, ...outage };
+    const account = await this.#account();
+    return { ...account, ...bad, ...outage, ...(await this.#inspect()) };
   }
 
   async #enroll(): Promise<void> {
@@ -120,9 +123,9 @@ export class Story {
 
   /** Stops the sensors and waits until what was answered is what is stored. */
   async #account(): Promise<
-    Omit<
+    Pick<
       Summary,
-      "secondsToCatch" | "secondsToRevert" | "devicesThatSawTheBadRelease" | "resultsProducedDuringOutage"
+      "devices" | "sites" | "resultsProduced" | "resultsStored" | "requestsFailed" | "devicesPerRelease"
     >
   > {
     await this.#cast.stopFeeders();
@@ -142,6 +145,24 @@ export class Story {
       requestsFailed: failed,
       devicesPerRelease: devicesPerRelease(fleet),
     };
+  }
+
+  /** Waits until each box has proved with fresh evidence that it runs what it was told, and has the record checked. */
+  async #inspect(): Promise<Pick<Summary, "devicesThatPass" | "auditEntries">> {
+    this.#narrator.chapter("6. Who passes muster, and who did what");
+    const operator = this.#cast.operator();
+    const all = this.#cast.devices.length;
+    const { devices, counts } = await until("every device to pass", 60_000, async () => {
+      const now = await operator.json<AttestationFacts>("attestation", "status");
+      this.#narrator.progress(`${now.counts.affirming} of ${all} devices have a verdict of affirming.`);
+      return now.counts.affirming === all ? now : undefined;
+    });
+    this.#narrator.say(`Each signed a fresh challenge. The first: ${devices[0]?.sentence ?? ""}`);
+    const audit = await operator.json<AuditFacts>("audit", "verify");
+    this.#narrator.say(
+      `${audit.entries} entries of the audit log: each is signed, none is missing or in another place.`,
+    );
+    return { devicesThatPass: counts.affirming, auditEntries: audit.entries };
   }
 
   async #release(version: string): Promise<void> {

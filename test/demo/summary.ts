@@ -10,6 +10,9 @@ export interface Summary {
   devicesThatSawTheBadRelease: number;
   secondsToCatch: number;
   secondsToRevert: number;
+  /** Devices whose newest evidence shows what they were told to run. */
+  devicesThatPass: number;
+  auditEntries: number;
 }
 
 /** The summary as a short table for people. */
@@ -22,6 +25,8 @@ export function summaryLines(summary: Summary): string[] {
     ["Bad release", `reached ${summary.devicesThatSawTheBadRelease} of ${summary.devices} devices`],
     ["  caught", `after ${summary.secondsToCatch} s`],
     ["  reverted", `in ${summary.secondsToRevert} s`],
+    ["Attestation", `${summary.devicesThatPass} of ${summary.devices} devices pass`],
+    ["Audit log", `${summary.auditEntries} entries, whole`],
     ["Outage", `${summary.resultsProducedDuringOutage} results meanwhile, all of them stored afterwards`],
   ];
   return rows.map(([name = "", value = ""]) => `  ${name.padEnd(13)}${value}`);

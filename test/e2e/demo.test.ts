@@ -16,4 +16,6 @@ test("the demo tells its story to the end, and every result that was answered is
   assert.equal(summary.resultsStored, summary.resultsProduced);
   assert.deepEqual(summary.devicesPerRelease, { "vibration 1.1.0": 8 });
   assert.equal(summary.devicesThatSawTheBadRelease, 2, "only the canary wave saw it");
+  assert.equal(summary.devicesThatPass, 8);
+  assert.ok(summary.auditEntries > 0);
 });

@@ -1,7 +1,7 @@
 import { MusterError } from "@muster/shared/errors";
 import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import { both, grantsText } from "../../people/grants.ts";
+import { allowsAll, both, grantsText } from "../../people/grants.ts";
 import type { NewOperatorToken as WantedToken } from "../../people/operator-tokens.ts";
 import type { Operators } from "../../people/operators.ts";
 import type { Principal } from "../../people/principal.ts";
@@ -137,7 +137,11 @@ function ownTokens(app: ApiApp, operators: Operators, now: () => number): void {
       config: { access: "signed-in" },
       schema: { params: ofOwn, response: { 200: OperatorTokenResource } },
     },
-    async (request) => await operators.revokeToken(ownOf(request).id, request.params.token),
+    async (request) => {
+      const own = ownOf(request);
+      await requireNoLess(operators, own, request.params.token);
+      return await operators.revokeToken(own.id, request.params.token);
+    },
   );
 }
 
@@ -155,6 +159,22 @@ function wantedOf(
     ...(grants ? { grants } : {}),
     expiresAt: expiresIn === undefined ? null : now + expiresIn * 1000,
   };
+}
+
+/**
+ * A token that leaked and does little must not shut its operator out; it may end itself.
+ * @throws MusterError `access.denied`
+ */
+async function requireNoLess(operators: Operators, own: Principal, token: string): Promise<void> {
+  if (token === own.credential) return;
+  const known = (await operators.tokens.list(own.id)).find(({ id }) => id === token);
+  if (!known) return;
+  const { grants } = await operators.find(own.id);
+  if (!allowsAll(own.grants, known.grants === null ? grants : both(grants, known.grants)))
+    throw new MusterError(
+      "access.denied",
+      `The token ${known.name} allows more than the one that you ask with: end it with one that allows as much.`,
+    );
 }
 
 /** A token that leaked, narrow or about to end, must not make one that is not. */

@@ -9,7 +9,7 @@ import { CreatedToken, NewToken, TokenList, TokenResource } from "../schemas/tok
 const DEFAULT_USES = 1;
 const DEFAULT_SECONDS = 86_400;
 
-export function tokenRoutes(app: ApiApp, tokens: JoinTokens): void {
+export function tokenRoutes(app: ApiApp, tokens: JoinTokens, now: () => number): void {
   const requireOwn = async (request: FastifyRequest, id: string): Promise<void> => {
     if (request.reach.isEverywhere) return;
     requireSite(request, (await tokens.list()).find((token) => token.id === id)?.site);
@@ -34,7 +34,7 @@ export function tokenRoutes(app: ApiApp, tokens: JoinTokens): void {
         ...(labels ? { labels } : {}),
         ...(minAssurance ? { minAssurance } : {}),
         uses,
-        expiresAt: Date.now() + expiresIn * 1000,
+        expiresAt: now() + expiresIn * 1000,
       });
       return reply.code(201).send(created);
     },

@@ -35,14 +35,19 @@ export function placeLink(chain: Chain, payload: EvidencePayload, now: number): 
   const { head } = chain;
   if (!head) return { how: "next", chain: begun(chain, index, digest, previous, now) };
   if (index <= head.index) return placeEarlier(chain, index, digest, previous);
+  const missing =
+    index === head.index + 1 ? chain.missing : withGap(chain.missing, head.index + 1, index - 1, now);
+  // Beginning anew is no way to have a gap forgotten.
   if (previous === null)
-    return { how: "restarted", chain: begun({ base: -1 }, index, digest, previous, now) };
+    return {
+      how: "restarted",
+      chain: { ...begun({ base: -1 }, index, digest, previous, now), missing },
+    };
   const next: Chain = {
     head: { index, digest },
     base: chain.base,
     recent: [...chain.recent, [index, digest, previous] as const].slice(-MOST_RECENT),
-    missing:
-      index === head.index + 1 ? chain.missing : withGap(chain.missing, head.index + 1, index - 1, now),
+    missing,
   };
   if (index === head.index + 1 && previous !== head.digest)
     return {

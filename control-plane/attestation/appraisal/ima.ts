@@ -1,5 +1,5 @@
 import { isMusterError } from "@muster/shared/errors";
-import type { TpmEvidence } from "@muster/shared/protocol/evidence";
+import { MOST_LOG_BYTES, type TpmEvidence } from "@muster/shared/protocol/evidence";
 import type { HashName } from "@muster/shared/tpm/hash";
 import { type ImaEntry, ImaReplay, parseImaLines } from "@muster/shared/tpm/ima-log";
 import type { ReferenceSet } from "../references/reference-set.ts";
@@ -15,8 +15,14 @@ const MOST_EXAMPLES = 5;
 /** Entries that every list begins with and that name no file. */
 const AGGREGATE = "boot_aggregate";
 
+type Slice = NonNullable<TpmEvidence["ima"]>;
+
+/** Base64 of a piece that is not the last one has at least so many characters: agents send as much as fits. */
+const LEAST_PIECE_CHARS = MOST_LOG_BYTES / 4;
+
 export interface ImaFacts {
-  readonly ima: NonNullable<TpmEvidence["ima"]>;
+  /** What came of the list; null where the box sends none. */
+  readonly ima: TpmEvidence["ima"];
   readonly bank: HashName;
   /** Quoted value of PCR 10, hex; undefined where it was not quoted. */
   readonly quoted: string | undefined;
@@ -36,6 +42,11 @@ export interface ImaJudged {
 export function judgeIma(facts: ImaFacts): ImaJudged {
   const sets = facts.references.flatMap(({ ima }) => ima ?? []);
   if (sets.length === 0) return { findings: [], history: facts.before, complete: false };
+  const { ima, before } = facts;
+  const weight = weightOf(facts.references);
+  // Who is silent must not fare better than who tells of a file that no rule allows.
+  if (ima === null || (ima.gzip === null && ima.from === 0))
+    return { findings: told(before, weight, [keptBack(weight)]), history: before, complete: false };
   if (facts.quoted === undefined)
     return {
       findings: [
@@ -44,16 +55,15 @@ export function judgeIma(facts: ImaFacts): ImaJudged {
           "warning",
           "attestation.ima-incomplete",
           "unknown",
-          "Reference sets have rules for files, but policy does not ask for PCR 10: the list of files is not proven. Add 10 to the PCRs of the policy.",
+          "Reference sets have rules for files, and this quote does not cover PCR 10: the list of files is not proven. The next answer will.",
         ),
       ],
-      history: facts.before,
+      history: before,
       complete: false,
     };
   const rules = sets.flatMap(({ rules: each }) => each);
-  const weight = weightOf(facts.references);
   try {
-    return judgeSlice(facts, facts.quoted, (entry) => allows(rules, entry), weight);
+    return judgeSlice({ ...facts, ima }, facts.quoted, (entry) => allows(rules, entry), weight);
   } catch (error) {
     if (!isMusterError(error, "attestation.log-malformed")) throw error;
     return mismatch(`Its list of files cannot be read: ${error.message}`);
@@ -75,18 +85,18 @@ const mismatch = (message: string): ImaJudged => ({
 });
 
 function judgeSlice(
-  { ima, bank, before }: ImaFacts,
+  { ima, bank, before }: ImaFacts & { ima: Slice },
   quoted: string,
   allowed: (entry: ImaEntry) => boolean,
   weight: Weight,
 ): ImaJudged {
-  const resumes =
-    before !== null && before.state.count === ima.from && before.state.values[bank] !== undefined;
+  const known = before?.state.values[bank] === undefined ? null : before;
+  const resumes = known !== null && known.state.count === ima.from;
   if (!resumes && ima.from !== 0)
-    return { findings: told(before, weight, incomplete()), history: null, complete: false };
-  const replay = resumes ? ImaReplay.resume(before.state) : ImaReplay.start([bank]);
+    return { findings: told(before, weight, [inPieces("warning")]), history: known, complete: false };
+  const replay = resumes ? ImaReplay.resume(known.state) : ImaReplay.start([bank]);
   let { violations, unlisted, examples } = resumes
-    ? before
+    ? known
     : { violations: 0, unlisted: 0, examples: [] as readonly string[] };
   const reached = (): boolean => replay.value(bank) === quoted;
   const entries = ima.gzip === null ? [] : parseImaLines(unpack(ima.gzip).toString("utf8"));
@@ -105,22 +115,34 @@ function judgeSlice(
     return { state: replay.state(), violations, unlisted, examples };
   }
   if (proven) return { findings: told(proven, weight, []), history: proven, complete: true };
-  if (replay.count < ima.total)
-    return { findings: told(snapshot(), weight, incomplete()), history: snapshot(), complete: false };
+  if (replay.count < ima.total) {
+    // A list that begins anew within one boot does not make forgotten what was found in it.
+    const history = known !== null && !resumes ? known : snapshot();
+    const piece = (ima.gzip?.length ?? 0) >= LEAST_PIECE_CHARS ? inPieces("warning") : keptBack(weight);
+    return { findings: told(history, weight, [piece]), history, complete: false };
+  }
   return mismatch(
     "Its list of files does not give the quoted value of PCR 10: lines were changed or left out.",
   );
 }
 
-const incomplete = (): Finding[] => [
+const inPieces = (weight: Weight): Finding =>
   finding(
     "file-system",
-    "information",
+    weight,
     "attestation.ima-incomplete",
     "unknown",
     "The list of files comes in pieces, and not all of it is here yet.",
-  ),
-];
+  );
+
+const keptBack = (weight: Weight): Finding =>
+  finding(
+    "file-system",
+    weight,
+    "attestation.ima-incomplete",
+    "unknown",
+    "Reference sets have rules for its files, and it does not send the list of them, or not all that it could: its kernel keeps none, or the list is kept back.",
+  );
 
 function told(history: ImaHistory | null, weight: Weight, more: readonly Finding[]): Finding[] {
   if (!history) return [...more];

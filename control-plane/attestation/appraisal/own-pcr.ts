@@ -1,4 +1,9 @@
-import { extensionDigestOf, type Measurement, type TpmEvidence } from "@muster/shared/protocol/evidence";
+import {
+  extensionDigestOf,
+  type Measurement,
+  MOST_EXTENSIONS,
+  type TpmEvidence,
+} from "@muster/shared/protocol/evidence";
 import { HASH_SIZE, type HashName } from "@muster/shared/tpm/hash";
 import { extendPcr, type PcrValues, resetPcr } from "@muster/shared/tpm/pcr";
 import type { Finding } from "../verdict.ts";
@@ -13,15 +18,28 @@ export const measuredCount = (own: Own | null): number => (own ? own.extensions.
 /**
  * Compares the agent's PCR with the list that it tells, and the list with what it says it runs.
  * @param pcrs those that the quote proves
- * @param before what was proven before in the same boot of the box; null for the first time
+ * @param before what was proven before since the PCR began with zeros; null for the first time
+ * @param hasMeasured whether the device ever told such a list
  */
 export function judgeOwnPcr(
   own: Own | null,
   measurement: Measurement,
   pcrs: PcrValues,
   before: KnownPcrs | null,
+  hasMeasured: boolean,
 ): Finding[] {
-  if (!own) return [];
+  if (!own)
+    return hasMeasured
+      ? [
+          finding(
+            "executables",
+            "warning",
+            "attestation.measurement-log",
+            "unknown",
+            "It told before what its agent measures into a PCR, and does not any more: that was switched off at the box, or is kept back.",
+          ),
+        ]
+      : [];
   const contraindicated = (message: string): Finding[] => [
     finding("executables", "contraindicated", "attestation.measurement-log", "attack", message),
   ];
@@ -30,6 +48,10 @@ export function judgeOwnPcr(
   if (!bank || !quoted)
     return contraindicated(
       `It tells what it measured into PCR ${own.pcr}, but its TPM did not quote that PCR.`,
+    );
+  if (!isWhole(own))
+    return contraindicated(
+      `Its list of what it measured into PCR ${own.pcr} does not begin where that PCR began: a part of it is kept back.`,
     );
   const told = replayOwn(bank, own);
   if (told === undefined)
@@ -58,6 +80,8 @@ export function judgeOwnPcr(
       ),
     );
   const agent = own.extensions.findLast(({ what }) => what === "agent");
+  if (!agent && own.dropped === 0)
+    findings.push(...contraindicated(`PCR ${own.pcr} holds no measurement of its agent.`));
   if (agent && agent.digest !== measurement.agent.digest)
     findings.push(
       ...contraindicated("The agent that its TPM measured last is another one than the agent that it names."),
@@ -71,6 +95,10 @@ export function judgeOwnPcr(
     );
   return findings;
 }
+
+/** A list without its beginning could end at any value: only a long one may leave it out, and tells the rest in full. */
+const isWhole = ({ base, extensions, dropped }: Own): boolean =>
+  dropped === 0 ? /^0+$/.test(base) : extensions.length === MOST_EXTENSIONS;
 
 /** Value of the PCR by the list; undefined where what was dropped has no value in this bank. */
 function replayOwn(bank: HashName, { pcr, base, extensions, dropped }: Own): Buffer | undefined {

@@ -4,7 +4,7 @@ import type { HashName } from "@muster/shared/tpm/hash";
 import type { PcrValues } from "@muster/shared/tpm/pcr";
 import { parsePublic } from "@muster/shared/tpm/public-area";
 import { type VerifiedQuote, verifyQuote } from "@muster/shared/tpm/quote";
-import type { Claim, Finding } from "../verdict.ts";
+import type { Cause, Claim, Finding } from "../verdict.ts";
 import { judgeClock } from "./clock.ts";
 import { finding } from "./findings.ts";
 import { judgeFirmware } from "./firmware.ts";
@@ -23,9 +23,10 @@ const refused = (
   history: DeviceHistory,
   claim: Claim,
   code: "attestation.tpm-missing" | "attestation.tpm-foreign" | "attestation.quote-invalid",
+  cause: Cause,
   message: string,
 ): TpmJudged => ({
-  findings: [finding(claim, "contraindicated", code, "attack", message)],
+  findings: [finding(claim, "contraindicated", code, cause, message)],
   history,
   proven: [],
 });
@@ -45,6 +46,8 @@ export function judgeTpm(input: AppraisalInput, history: DeviceHistory, isNewest
       history,
       "instance-identity",
       "attestation.tpm-missing",
+      // A chip that is busy and a disk that runs elsewhere look the same from here.
+      "unknown",
       "It was enrolled with a TPM and gives evidence without: its TPM is switched off or broken, or a copy of its disk runs in another box.",
     );
   if (tpm.akName !== device.akName)
@@ -52,13 +55,14 @@ export function judgeTpm(input: AppraisalInput, history: DeviceHistory, isNewest
       history,
       "instance-identity",
       "attestation.tpm-foreign",
+      "attack",
       "Its evidence comes from another TPM than the one that it was enrolled with: its disk runs in another box, or its TPM was cleared.",
     );
   try {
     return judgeQuote(input, history, isNewest, device.akPublic);
   } catch (error) {
     if (!isMusterError(error)) throw error;
-    return refused(history, "instance-identity", "attestation.quote-invalid", error.message);
+    return refused(history, "instance-identity", "attestation.quote-invalid", "attack", error.message);
   }
 }
 
@@ -107,29 +111,40 @@ function judgeQuote(
     resetCount,
   });
   const imaBefore = sameBoot ? history.ima : null;
-  const ima =
-    how !== "again" && tpm.ima && (tpm.ima.gzip !== null || tpm.ima.from > 0)
-      ? judgeIma({ ima: tpm.ima, bank, quoted: values[IMA_PCR], references, before: imaBefore })
-      : imaAgain(imaBefore, references);
+  const tellsFiles = how === "answer" || (how === "offline" && tpm.ima !== null && tpm.ima.gzip !== null);
+  const ima = tellsFiles
+    ? judgeIma({ ima: tpm.ima, bank, quoted: values[IMA_PCR], references, before: imaBefore })
+    : imaAgain(imaBefore, references);
+  const uncovered = notCovered(quote, bank, indices);
+  const time = isLater ? judgeClock(history.clock, quote.clock) : [];
   const findings: Finding[] = [
-    ...(isLater ? judgeClock(history.clock, quote.clock) : []),
-    ...notCovered(quote, bank, indices),
+    ...time,
+    ...uncovered,
     ...judgeTpmFirmware(quote.firmwareVersion, history, input),
     ...firmware.findings,
-    ...judgeOwnPcr(tpm.own, payload.measurement, quote.pcrs, isLater && sameStart ? history.pcrs : null),
+    ...judgeOwnPcr(
+      ...([tpm.own, payload.measurement, quote.pcrs, isLater && sameStart ? history.pcrs : null] as const),
+      (history.pcrs?.measured ?? 0) > 0,
+    ),
     ...ima.findings,
   ];
   const proven: Claim[] = ["hardware", ...(ima.complete ? (["file-system"] as const) : [])];
   if (!isLater) return { findings, history, proven };
-  const measured = measuredCount(tpm.own);
-  // What does not pass is no ground to compare with: it stays found until a restart, or until it is as it was.
-  const isGround = firmware.findings.every(({ tier }) => tier !== "contraindicated");
+  // One that says nothing of its own PCR is not taken for one that never did.
+  const measured = tpm.own ? measuredCount(tpm.own) : (history.pcrs?.measured ?? 0);
+  // What does not pass is no ground to compare with: it stays found until a restart, or until it is as it was. And
+  // what was left out would be no ground for the PCRs that it leaves out.
+  const isGround =
+    uncovered.length === 0 && firmware.findings.every(({ tier }) => tier !== "contraindicated");
   return {
     findings,
     proven,
     history: {
       ...history,
-      clock: { link: payload.chain.index, clock: String(clock), resetCount, restartCount },
+      // One that went back stays behind until it has caught up, or an operator clears it.
+      clock: time.some(({ tier }) => tier === "contraindicated")
+        ? history.clock
+        : { link: payload.chain.index, clock: String(clock), resetCount, restartCount },
       tpmFirmware: quote.firmwareVersion.toString(16).padStart(16, "0"),
       pcrs: isGround
         ? { bank, values: looked, firmware: firmware.state, resetCount, measured }

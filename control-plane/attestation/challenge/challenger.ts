@@ -166,7 +166,7 @@ export class Challenger {
   #indicesOf(known: KnownDevice, policy: PolicyContent): number[] {
     const wanted = new Set(policy.pcrs.indices);
     const hasRules = this.#ports.referencesFor(known).some(({ ima }) => ima);
-    if (hasRules && known.evidence?.payload.tpm?.ima) wanted.add(IMA_PCR);
+    if (hasRules) wanted.add(IMA_PCR);
     return [...wanted].sort((a, b) => a - b);
   }
 

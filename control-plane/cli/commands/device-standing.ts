@@ -78,7 +78,11 @@ export function standingCommands(group: Command, cli: Cli): void {
     },
     (command) =>
       command
-        .option("--expires <span>", "until when: 90s, 30m, 12h or 7d", timeSpan, DAY)
+        .addOption(
+          new Option("--expires <span>", "until when: 90s, 30m, 12h or 7d")
+            .argParser(timeSpan)
+            .default(DAY, "1d"),
+        )
         .addOption(minAssuranceOption())
         .option(...KEYS_OPTION),
     async ([device = ""], options) => {

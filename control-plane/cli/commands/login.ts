@@ -4,7 +4,7 @@ import type { CliSession } from "../../api/schemas/sign-in.ts";
 import type { StatusResource } from "../../api/schemas/status.ts";
 import type { Cli } from "../cli.ts";
 import { OperatorClient } from "../client.ts";
-import { currentContext, writeContext } from "../context.ts";
+import { currentContext, signInto } from "../context.ts";
 import { signInByBrowser } from "../oidc-login.ts";
 import { ago } from "../words.ts";
 
@@ -31,7 +31,7 @@ export function loginCommand(program: Command, cli: Cli): void {
       const token = session?.token ?? String(options.token);
       const client = new OperatorClient(url, token);
       const status = await client.get<StatusResource>("/status");
-      const file = await writeContext(cli.terminal.env, { url: client.url.href, token });
+      const file = await signInto(cli.terminal.env, { url: client.url.href, token });
       const until = session ? `, until ${ago(session.expiresAt, cli.terminal.now())}` : "";
       cli.output.data(
         { url: client.url.href, operator: status.operator, version: status.version, file },

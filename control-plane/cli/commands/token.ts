@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { CreatedToken, TokenList, TokenResource } from "../../api/schemas/tokens.ts";
 import type { Cli } from "../cli.ts";
 import { localRootPin, tellJoinToken } from "../join-command.ts";
@@ -28,7 +28,11 @@ export function tokenCommands(program: Command, cli: Cli): void {
       command
         .requiredOption("--site <path>", "site of the devices, e.g. eu/berlin")
         .option("--uses <n>", "how many devices may enroll with it", positiveNumber, 1)
-        .option("--expires <span>", "until when: 90s, 30m, 12h or 7d", timeSpan, DAY)
+        .addOption(
+          new Option("--expires <span>", "until when: 90s, 30m, 12h or 7d")
+            .argParser(timeSpan)
+            .default(DAY, "1d"),
+        )
         .option("--label <key=value>", "label of the devices; may be repeated", collectLabel)
         .addOption(minAssuranceOption())
         .option(...KEYS_OPTION),

@@ -47,6 +47,8 @@ export interface SecretsParts {
 
 /** Secrets of all places, at most. */
 const MOST = 5_000;
+/** Boards that were swapped one after the other at a place, those that are looked at. */
+const MOST_BOARDS = 32;
 
 const about = ({ id, name, scope, version }: Pick<Row, "id" | "name" | "scope" | "version">): string =>
   JSON.stringify(["muster-secret/1", id, name, scope, version]);
@@ -185,7 +187,23 @@ export class SecretStore {
       scope: readScope(row.scope),
       changedAt: row.changed_at,
     }));
-    return secretsFor(scoped, subject).map(({ row }) => row);
+    return secretsFor(scoped, subject, await this.#placesOf(device)).map(({ row }) => row);
+  }
+
+  /** The device, the board whose place it took, the one before that, and so on. */
+  async #placesOf(device: string): Promise<string[]> {
+    const places = [device];
+    for (let last = device; places.length <= MOST_BOARDS; ) {
+      const row = await this.#parts.db
+        .selectFrom("devices")
+        .select("replaces")
+        .where("id", "=", last)
+        .executeTakeFirst();
+      if (!row?.replaces || places.includes(row.replaces)) break;
+      last = row.replaces;
+      places.push(last);
+    }
+    return places;
   }
 
   async #sealingKeyOf(device: string): Promise<string> {

@@ -90,6 +90,9 @@ function tell(lost, text) {
 /** @param {string} failure */
 function askForToken(failure) {
   forgetToken();
+  // Whoever signs in next may see less.
+  eventsOf.clear();
+  Object.assign(state, { devices: [], devicesAt: 0, answeredAt: 0 });
   byId("fleet").hidden = true;
   byId("sign-out").hidden = true;
   byId("sign-in").hidden = false;

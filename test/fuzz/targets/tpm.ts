@@ -23,6 +23,10 @@ const nonce = Buffer.alloc(32, 7);
 const pcrs = new Map([0, 1, 7, 23].map((pcr) => [pcr, Buffer.alloc(32, pcr)]));
 const claimed = { sha256: Object.fromEntries(pcrs) };
 
+/** Zeros that are events without content, and no padding for the one byte behind them. */
+const emptyEvents = (): Buffer =>
+  Buffer.concat([writeBootLog([], ["sha256"]), Buffer.alloc(384 * 1024), Buffer.of(1)]);
+
 export function tpmTargets(): Target[] {
   const keys = [makeAttestationKey("rsa"), makeAttestationKey("ecc"), makeAttestationKey("p384")];
   const [rsa] = keys as [(typeof keys)[0]];
@@ -44,6 +48,7 @@ export function tpmTargets(): Target[] {
     writeBootLog(usualBoot({ locality: 3 }), ["sha256", "sha384"]),
     writeBootLog(usualBoot({ secureBoot: false })),
     writeSha1BootLog(usualBoot()),
+    emptyEvents(),
   ];
   return [
     {

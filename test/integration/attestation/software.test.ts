@@ -173,6 +173,10 @@ test("a component that no release predicts does not pass, and policy decides wha
   await fleet.attestation.reappraise();
   assert.equal(show(device.id).withheld, true);
   prover.measurement = idleMeasurement();
+  await session.backlog([await prover.link()]);
+  await until(() => show(device.id).chain.head === 1);
+  await fleet.attestation.reappraise();
+  assert.equal(show(device.id).withheld, true, "what nobody asked for lifts nothing");
   fleet.attestation.refresh(device.id);
   await until(() => show(device.id).verdict === "affirming");
   assert.equal(show(device.id).withheld, false);

@@ -174,6 +174,7 @@ test("a log that was put back is told at the next start, by itself and by the ch
   await appendFile(join(desk.dir, "audit-checkpoints.jsonl"), '{"seq":1,"dig');
   await desk.open();
   assert.equal(desk.entries().at(-1)?.action, "audit.behind-checkpoint");
+  assert.ok(desk.errors.some((error) => isMusterError(error, "audit.tampered")));
   await desk.audit.write(EVENT);
   const { findings } = desk.verify();
   assert.deepEqual(findings.map(({ kind }) => kind).sort(), ["rewritten", "told"]);

@@ -79,6 +79,68 @@ describe("standing of a device", () => {
     assert.deepEqual(codes.sort(), ["device.quarantined", "device.released"]);
   });
 
+  /** As the appraiser would store it. */
+  const appraise = async (withheld: 0 | 1, withheldAfter: number | null = null) => {
+    const now = Date.now();
+    await fleet.stores.writeControl((db) =>
+      db
+        .prepare(
+          `INSERT INTO attestation_standings (device, tier, claims, findings, sentence, at, fresh_at,
+           not_after, withheld, withheld_after) VALUES (?, ?, '{}', '[]', 'As told.', ?, ?, ?, ?, ?)
+           ON CONFLICT (device) DO UPDATE SET tier = excluded.tier, withheld = excluded.withheld,
+             withheld_after = excluded.withheld_after`,
+        )
+        .run(
+          device.id,
+          withheld ? "contraindicated" : "affirming",
+          now,
+          now,
+          now + 86_400_000,
+          withheld,
+          withheldAfter,
+        ),
+    );
+    await fleet.desk.settle();
+  };
+  const asked = async () => (await askDeviceApi(fleet, DEVICE_API.desired, { device })).status;
+
+  it("keeps a directive from a device that a verdict withholds, on both ways, and from one that is released meanwhile", async () => {
+    const text = JSON.stringify({ payload: { v: 1, release: null, generation: 1 } });
+    await direct(text);
+    await appraise(1);
+    assert.equal(await waiting("desired"), undefined);
+    assert.equal(await asked(), 204);
+    await fleet.standing.quarantine(device.id, "look");
+    await fleet.standing.release(device.id);
+    assert.equal(await waiting("desired"), undefined, "the verdict goes on");
+    await fleet.desk.restore();
+    assert.equal(await waiting("desired"), undefined, "a restart lays nothing out");
+    await appraise(0, Date.now() - 1);
+    assert.equal(await asked(), 204, "silence withholds too, where policy says so");
+    await appraise(0);
+    assert.equal(await waiting("desired"), text);
+    assert.equal(await asked(), 200);
+  });
+
+  it("lets its way back through to a device that is withheld", async () => {
+    const text = JSON.stringify({ payload: { v: 1, release: null, generation: 1 } });
+    await direct(text);
+    await appraise(1);
+    const { controlRaw: db } = fleet.stores;
+    db.pragma("foreign_keys = OFF");
+    try {
+      db.prepare(
+        `INSERT INTO rollout_devices (rollout, device, site, hardware_class, wave, position, status, bytes, attempts,
+         return_generation) VALUES ('r1', ?, 'eu', 'x', 0, 0, 'returning', 0, 1, 1)`,
+      ).run(device.id);
+    } finally {
+      db.pragma("foreign_keys = ON");
+    }
+    await fleet.desk.offer(device.id);
+    assert.equal(await waiting("desired"), text);
+    assert.equal(await asked(), 200);
+  });
+
   it("keeps a live session through a quarantine and cuts it at a revocation", async () => {
     const client = await connectMqtt(fleet, device);
     await fleet.standing.quarantine(device.id, "look");

@@ -10,7 +10,7 @@ import type { DeviceKeys } from "@muster/agent/identity/keys";
 import { postBound } from "@muster/agent/link/bound-request";
 import { DeviceHttp } from "@muster/agent/link/device-http";
 import { openTpm, type Tpm } from "@muster/agent/tpm/tpm";
-import { isMusterError, MusterError } from "@muster/shared/errors";
+import { isMusterError } from "@muster/shared/errors";
 import {
   type ActivationChallenge,
   DEVICE_API,
@@ -310,17 +310,25 @@ describe("a device that is bound to its TPM", () => {
     await cp(box.directory, copy.directory, { recursive: true });
     await assert.rejects(copy.open(other), code("enrollment.keys-sealed"));
     await assert.rejects(copy.open(undefined), code("enrollment.keys-sealed"));
-    const why = new MusterError("enrollment.keys-sealed");
-    const locked = await Identity.locked(copy.identityDirectory, why);
-    assert.equal(locked?.keys.device, identity.keys.device);
-    assert.notEqual(locked?.keys.signing.publicKey, identity.keys.signing.publicKey);
-    assert.throws(() => locked?.tls(), code("enrollment.keys-sealed"));
-    const order = copy.order(await joinToken(fleet));
+    const closed = await Identity.closed(copy.identityDirectory);
+    assert.equal(closed?.device, identity.keys.device);
+    assert.equal(closed?.place?.assurance, "tpm-pinned");
     await assert.rejects(
-      locked?.enroll(order, () => undefined) ?? Promise.resolve(),
+      closed?.unlock(async () => other),
       code("enrollment.keys-sealed"),
     );
-    assert.equal(await Identity.locked(join(copy.directory, "nowhere"), why), undefined);
+    assert.match(closed?.closedBy?.message ?? "", /is sealed by a TPM/);
+    for (const use of [() => closed?.keys, () => closed?.tls(), () => closed?.needsEnrollment(clock)])
+      assert.throws(use, code("enrollment.keys-closed"));
+    const order = copy.order(await joinToken(fleet));
+    await assert.rejects(
+      closed?.enroll(order, () => undefined) ?? Promise.resolve(),
+      code("enrollment.keys-closed"),
+    );
+    await closed?.unlock(async () => one);
+    await closed?.opened;
+    assert.equal(closed?.tls().key, identity.keys.tlsKey);
+    assert.equal(await Identity.closed(join(copy.directory, "nowhere")), undefined);
   });
 
   it("seals keys that lay open as soon as there is a TPM", async () => {

@@ -170,6 +170,7 @@ describe("revisions of a fleet from before they were kept", () => {
   it("come with the migration, each row its own", async () => {
     const stores = await openStores(dir);
     const raw = stores.controlRaw;
+    raw.exec("DROP TRIGGER devices_bound");
     for (const table of ["devices", "device_updates"])
       raw.exec(`DROP TRIGGER ${table}_inserted; DROP TRIGGER ${table}_changed; DROP INDEX ${table}_revision;
         ALTER TABLE ${table} DROP COLUMN revision`);

@@ -7,6 +7,7 @@ import { MasterKey } from "@muster/control-plane/keys/master-key";
 import { ModelKeys } from "@muster/control-plane/keys/model-keys";
 import { type ErrorCode, isMusterError } from "@muster/shared/errors";
 import { requireLeaseFor } from "@muster/shared/protocol/key-lease";
+import { signDirective } from "@muster/shared/trust/directive";
 import { openSealed } from "@muster/shared/trust/sealed-box";
 import nacl from "tweetnacl";
 import { ANNA, manifestOf, World } from "../rollouts/world.ts";
@@ -65,6 +66,12 @@ before(async () => {
   await keys.put(OTHER, { name: "other", key: randomBytes(32).toString("base64") }, ANNA);
   run("INSERT INTO release_keys (release, key) VALUES (?, ?)", release.digest, KEY);
   run("UPDATE devices SET sealing_key = ? WHERE id = ?", hex(pair.publicKey), device);
+  const payload = {
+    ...{ v: 1 as const, device, generation: 1, issuedAt: world.now, notAfter: world.now + 1 },
+    ...{ rollout: null, release, floor: 0, shadow: null },
+  };
+  const directive = signDirective(payload, world.keys.directive);
+  run("UPDATE devices SET directive = ?, generation = 1 WHERE id = ?", JSON.stringify(directive), device);
 });
 after(() => world.close());
 
@@ -119,6 +126,21 @@ test("only keys of releases that the device was told are given, all that were as
   await refused(leases().lease(device, [OTHER]), "key.not-entitled");
   await refused(leases().lease(device, [KEY, OTHER]), "key.not-entitled");
   await refused(leases().lease(device, ["ef".repeat(16)]), "key.not-entitled");
+  // It may say what it likes of what it runs and of what it was given.
+  const digest = `sha256:${"e".repeat(64)}`;
+  const claimed = { name: "limits", version: "9.0.0", digest };
+  run("INSERT INTO release_keys (release, key) VALUES (?, ?)", digest, OTHER);
+  run(
+    "UPDATE devices SET reported = json_set(coalesce(reported, '{}'), '$.running', json(?)) WHERE id = ?",
+    JSON.stringify(claimed),
+    device,
+  );
+  run(
+    "INSERT INTO device_updates (device, generation, release, phase, started_at, at) VALUES (?, 99, ?, 'committed', 1, 1)",
+    device,
+    JSON.stringify(claimed),
+  );
+  await refused(leases().lease(device, [OTHER]), "key.not-entitled");
   run("UPDATE devices SET sealing_key = NULL WHERE id = ?", device);
   await refused(leases().lease(device, [KEY]), "key.no-recipient");
   run("UPDATE devices SET sealing_key = ? WHERE id = ?", hex(pair.publicKey), device);

@@ -77,4 +77,16 @@ describe("muster operator", () => {
       "wide valid",
     ]);
   });
+
+  it("ends own tokens only with one that allows as much", async () => {
+    const strong = await made(plane.token, "strong");
+    const weak = await made(plane.token, "weak", "--grant", "viewer@eu");
+    const refused = await asked(weak.secret, "operator", "token", "revoke", strong.token.id);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /access\.denied.*allows more/s);
+    assert.equal((await asked(strong.secret, "operator", "token", "revoke", weak.token.id)).code, 0);
+    assert.equal((await asked(weak.secret, "status")).code, 5);
+    assert.equal((await asked(strong.secret, "operator", "token", "revoke", strong.token.id)).code, 0);
+    assert.equal((await asked(strong.secret, "status")).code, 5);
+  });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { approvalsAt } from "@muster/control-plane/people/approval-policies";
 import { isMusterError } from "@muster/shared/errors";
 import { ANNA, manifestOf, World } from "./world.ts";
 
@@ -112,6 +113,57 @@ test("a scheduled rollout that cannot start any more is aborted and says why", a
     const view = await service.get(id);
     assert.equal(view.state, "aborted");
     assert.match(view.reason ?? "", /could not start: .*none of which can take part/);
+  } finally {
+    await world.close();
+  }
+});
+
+test("labels that change after the approval was asked for bring in no site that asks for more", async () => {
+  const world = await World.open();
+  try {
+    const old = await world.addRelease(OLD);
+    await world.addRelease(NEW);
+    const labels = { ring: "early" };
+    await world.addDevices(
+      [{ site: "open", labels }, { site: "open", labels }, { site: "guarded/a" }, { site: "guarded/b" }],
+      old,
+      [OLD, NEW],
+    );
+    world.stores.controlRaw
+      .prepare(
+        "INSERT INTO approval_policies (site, approvals, changed_by, changed_at) VALUES ('guarded', 1, '', 0)",
+      )
+      .run();
+    const label = (site: string) =>
+      world.stores.controlRaw
+        .prepare("UPDATE devices SET labels = ? WHERE site = ?")
+        .run(JSON.stringify(labels), site);
+    const service = world.service(undefined, { approvalsAt });
+    const plan = {
+      ...PLAN,
+      selector: "ring=early",
+      lateJoiners: "include",
+      gate: { soakSeconds: 300, metrics: [] },
+    };
+    const tick = world.tick();
+
+    const running = await service.create(plan, ANNA);
+    assert.equal((await service.start(running.id, ANNA)).state, "running");
+    label("guarded/a");
+    await world.pass(60, tick);
+    assert.equal((await service.get(running.id)).counts.total, 2, "a late joiner there is left alone");
+
+    const later = await service.create({ ...plan, force: true, startAt: world.now + 60_000 }, ANNA);
+    assert.equal((await service.get(later.id)).state, "draft");
+    world.stores.controlRaw.prepare("UPDATE devices SET labels = '{}' WHERE site = 'guarded/a'").run();
+    assert.equal((await service.start(later.id, ANNA)).state, "scheduled");
+    label("guarded/b");
+    await world.pass(70, tick);
+    const view = await service.get(later.id);
+    assert.deepEqual([view.state, view.approvals.needed], ["awaiting-approval", 1]);
+    assert.equal((await service.approve(later.id, BEN)).state, "scheduled");
+    await world.pass(10, tick);
+    assert.equal((await service.get(later.id)).state, "running");
   } finally {
     await world.close();
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { restoreDirectives } from "@muster/control-plane/broker/restore-directives";
+import { DirectiveDesk } from "@muster/control-plane/rollouts/directive-desk";
 import type { RolloutTick } from "@muster/control-plane/rollouts/tick";
 import type { RolloutView } from "@muster/control-plane/rollouts/views";
 import type { Stores } from "@muster/control-plane/storage/database";
@@ -148,7 +148,7 @@ async function play(
       await world.tick({ stores: dyingAfter(world.stores, statements), instructions: scenario.cap }).run();
       world.brokerDown = false;
       tick = newTick();
-      await restoreDirectives(world.stores, world);
+      await new DirectiveDesk(world).restore();
     }
     await tick.run();
     const view = await service.get(id);

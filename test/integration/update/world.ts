@@ -83,7 +83,7 @@ export function portsOn(dataDir: string, url: () => string, over: Partial<Update
   const { settings, ...others } = over;
   const shadow = new Shadowing({
     device: DEVICE,
-    key: DEVICE_KEY,
+    key: async () => DEVICE_KEY,
     clock: systemClock,
     availableBytes: () => 2 ** 30,
     settings: { reserveBytes: 2 ** 20, mostBytes: 2 ** 20, directory: dataDir, lookMs: 5 },

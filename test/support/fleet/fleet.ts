@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { Attestation, type AttestationSettings } from "@muster/control-plane/attestation/attestation";
 import { AuditLog } from "@muster/control-plane/audit/audit-log";
 import { Broker } from "@muster/control-plane/broker/broker";
-import { restoreDirectives } from "@muster/control-plane/broker/restore-directives";
 import { DeviceApi } from "@muster/control-plane/device-api/server";
 import { Authority } from "@muster/control-plane/enrollment/authority";
 import { DeviceCommands } from "@muster/control-plane/enrollment/device-commands";
@@ -26,6 +25,7 @@ import { type Health, openHealth } from "@muster/control-plane/health/health";
 import { Ingest, type IngestSettings } from "@muster/control-plane/ingest/ingest";
 import { MasterKeys } from "@muster/control-plane/people/secrets/master-keys";
 import { SecretStore } from "@muster/control-plane/people/secrets/secret-store";
+import { DirectiveDesk } from "@muster/control-plane/rollouts/directive-desk";
 import { openStores, type Stores } from "@muster/control-plane/storage/database";
 import { asMusterError, type MusterError } from "@muster/shared/errors";
 import type { Ack } from "@muster/shared/protocol/messages";
@@ -42,6 +42,7 @@ export interface TestFleet {
   tokens: JoinTokens;
   enrollment: Enrollment;
   standing: DeviceStanding;
+  desk: DirectiveDesk;
   ekRoots: EkRoots;
   /** What signs commands to its devices. */
   commandKey: SigningKey;
@@ -188,9 +189,15 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
     },
   );
   parts.broker = broker;
+  const desk = new DirectiveDesk({
+    stores,
+    directory,
+    publishDown: (device, channel, payload, how) => broker.publishDown(device, channel, payload, how),
+  });
   const ports = standingPorts({
     presence,
     broker,
+    desk,
     deviceApi: () => parts.api,
     log: () => undefined,
     onError: failed,
@@ -203,7 +210,7 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
     now,
   });
   const standing: DeviceStanding = new DeviceStanding(stores, { ...ports, tokens, commands }, now);
-  await restoreDirectives(stores, broker);
+  await desk.restore();
   const { port: mqttPort } = await broker.listen();
   if (options.attestation)
     attestation.start({
@@ -221,6 +228,7 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
       examples,
       keyLeases: { lease: async () => [] },
       secrets,
+      desk,
       releases: {
         trust: { file: async () => undefined },
         releases: { manifestText: async () => undefined, hasArtifact: async () => false },
@@ -255,6 +263,7 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
     tokens,
     enrollment,
     standing,
+    desk,
     ekRoots,
     commandKey,
     ingest,

@@ -86,6 +86,15 @@ export class Swtpm {
     return this.#start();
   }
 
+  /** It takes connections and answers nothing any more, until `wake`. */
+  hang(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  wake(): void {
+    this.#child?.kill("SIGCONT");
+  }
+
   /** The system shuts down in an orderly way, and the box starts again. */
   async restart(): Promise<void> {
     await this.tool("shutdown", "--clear");

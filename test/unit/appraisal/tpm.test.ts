@@ -134,7 +134,7 @@ for (const [what, change, code, words] of bad)
     const verdict = await plane.ask(change);
     assert.equal(verdict.tier, "contraindicated");
     assert.ok(codesOf(verdict).includes(code), codesOf(verdict).join());
-    assert.equal(verdict.findings[0]?.cause, "attack");
+    assert.equal(verdict.findings[0]?.cause, code === "tpm-missing" ? "unknown" : "attack");
     assert.match(verdict.sentence, words);
   });
 
@@ -370,4 +370,103 @@ test("a box with a TPM that lost its chain is known by its TPM", async () => {
   const verdict = await plane.ask();
   assert.equal(verdict.tier, "warning");
   assert.deepEqual(codesOf(verdict), ["chain-restarted"]);
+});
+
+const offlineQuoting = async (plane: Appraising, box: MadeBox, pcrs: readonly number[]) => {
+  box.quotes = pcrs;
+  const evidence = await plane.prover.link(null);
+  box.quotes = undefined;
+  return plane.judge(evidence, "offline");
+};
+
+test("a quote that leaves PCRs out is no ground for what it leaves out", async () => {
+  const { plane, box } = trusted();
+  plane.references = [referenceOf(box, { firmware: [] })];
+  plane.policy = { ...plane.policy, unknownClass: "information" };
+  await plane.ask();
+  reboot(box, { firmware: "EDGE-1.05" });
+  const { verdict } = await offlineQuoting(plane, box, [16, 23]);
+  assert.ok(codesOf(verdict).includes("quote-incomplete"));
+  assert.ok(codesOf(await plane.ask()).includes("firmware-changed"), "what it was before is not forgotten");
+});
+
+test("a list of measurements without its beginning, without an agent or kept back does not pass for one", async () => {
+  type Own = NonNullable<TpmEvidence["own"]>;
+  const lying = (change: (own: Own, box: MadeBox) => Own | null) => {
+    const { plane, box } = trusted();
+    box.lies = (said) => ({ ...said, own: change(said.own!, box) });
+    return { plane, box };
+  };
+  const base = (box: MadeBox) => box.pcrs.get(23)!.toString("hex");
+  for (const dropped of [0, 9]) {
+    const { plane } = lying((own, box) => ({ ...own, base: base(box), extensions: [], dropped }));
+    assert.equal((await plane.ask()).claims.executables, "contraindicated");
+  }
+  const empty = trusted();
+  empty.box.extensions = [];
+  empty.box.pcrs.set(23, Buffer.alloc(32));
+  assert.equal((await empty.plane.ask()).claims.executables, "contraindicated");
+
+  const silent = lying(() => null);
+  assert.equal((await silent.plane.ask()).tier, "affirming", "one that never told a list");
+  const { lies } = silent.box;
+  silent.box.lies = (said) => said;
+  await silent.plane.ask();
+  silent.box.lies = lies;
+  assert.deepEqual(codesOf(await silent.plane.ask()), ["measurement-log"]);
+  assert.deepEqual(codesOf(await silent.plane.ask()), ["measurement-log"], "and again");
+});
+
+test("IMA: silence, a list in drips and one that begins anew forget nothing", async () => {
+  const ima = { rules: [{ paths: ["/usr/**"] }], otherwise: "contraindicated" as const };
+  const begun = () => {
+    const { plane, box } = trusted();
+    plane.references = [referenceOf(box, { ima })];
+    for (const path of ["/usr/a", "/usr/b"]) box.use({ path, content: "1" });
+    const packed = gzipSync(box.lines[0]!).toString("base64");
+    const lies: TpmEvidence["ima"][] = [
+      null,
+      { total: 900, from: 0, lines: 0, gzip: null },
+      { total: 900, from: 0, lines: 1, gzip: packed },
+      { total: 900, from: 7, lines: 0, gzip: null },
+    ];
+    return { plane, box, lies };
+  };
+  for (const lie of begun().lies.slice(0, 3)) {
+    const { plane, box } = begun();
+    box.lies = (said) => ({ ...said, ima: lie });
+    assert.equal((await plane.ask()).tier, "contraindicated");
+    assert.equal((await plane.ask()).tier, "contraindicated");
+    box.lies = (said) => said;
+    assert.equal((await plane.ask()).tier, "affirming");
+  }
+  const { plane, box, lies } = begun();
+  assert.equal((await plane.ask()).tier, "affirming");
+  box.use({ path: "/tmp/miner", content: "3" });
+  assert.deepEqual(codesOf(await plane.ask()), ["ima-unlisted"]);
+  for (const lie of lies) {
+    box.lies = (said) => ({ ...said, ima: lie });
+    assert.ok(codesOf(await plane.ask()).includes("ima-unlisted"), JSON.stringify(lie));
+  }
+});
+
+test("a TPM that went back stays behind until it has caught up", async () => {
+  const { plane, box } = trusted();
+  await plane.ask();
+  const before = box.clock;
+  box.clock = { ...before, resetCount: before.resetCount - 1 };
+  assert.ok(codesOf(await plane.ask()).includes("clock-regressed"));
+  assert.ok(codesOf(await plane.ask()).includes("clock-regressed"), "time alone does not mend it");
+  box.clock = { ...before, resetCount: before.resetCount + 1 };
+  assert.equal((await plane.ask()).tier, "affirming");
+});
+
+test("a chain that begins anew does not make a gap forgotten", async () => {
+  const { plane } = trusted();
+  await plane.ask();
+  await plane.prover.link(null);
+  await plane.ask();
+  plane.now += 2 * 3_600_000;
+  plane.prover.previous = null;
+  assert.deepEqual(codesOf(await plane.ask()).sort(), ["chain-gap", "chain-restarted"]);
 });

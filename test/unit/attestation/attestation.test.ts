@@ -50,7 +50,7 @@ class World {
     return new Attestation(
       {
         device: `d${"a".repeat(20)}`,
-        key: signingKeyFrom(Buffer.alloc(32, 3)),
+        key: () => signingKeyFrom(Buffer.alloc(32, 3)),
         database: this.database,
         outbox: {
           append: (records) => {

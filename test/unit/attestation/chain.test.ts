@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Chain } from "@muster/agent/attestation/chain";
 import { openDatabase } from "@muster/agent/storage/database";
-import { type Evidence, linkDigestOf } from "@muster/shared/protocol/evidence";
+import { Evidence, linkDigestOf } from "@muster/shared/protocol/evidence";
+import { validate } from "@muster/shared/protocol/validate";
 import type { Database } from "better-sqlite3";
 import fc from "fast-check";
 import { evidenceAt } from "./evidence.ts";
@@ -133,6 +134,19 @@ describe("the chain", () => {
     assert.deepEqual(chain.place(), { index: 8, previous });
     chain.known(3);
     assert.deepEqual(chain.place(), { index: 8, previous });
+    db.close();
+  });
+
+  it("has room for later links whatever index it is told", () => {
+    const db = openDatabase(newFile());
+    const chain = new Chain(db);
+    for (const told of [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]) {
+      chain.known(told);
+      chain.add(evidenceAt(chain.place()));
+    }
+    const [link] = chain.waiting().slice(-1);
+    assert.deepEqual(validate(Evidence, link, "wire.malformed"), link);
+    assert.ok(chain.place().index < Number.MAX_SAFE_INTEGER / 2);
     db.close();
   });
 

@@ -28,6 +28,8 @@ it("sums the measured numbers up in lines of a terminal", () => {
     devicesThatSawTheBadRelease: 2,
     secondsToCatch: 9.1,
     secondsToRevert: 1,
+    devicesThatPass: 8,
+    auditEntries: 120,
   });
   assert.match(lines.join("\n"), /8 at 3 sites, 8 on vibration 1\.1\.0\n.*2359 answered, 2359 stored/);
   assert.ok(lines.every((line) => line.length <= 80));

@@ -97,6 +97,33 @@ describe("operators", () => {
     assert.equal((await operators.tokens.authenticate(bob.token)).name, "bob");
   });
 
+  it("lets an admin go over to a token that he made with his token", async () => {
+    const { operator, token } = await operators.create("alice");
+    for (const { id, name } of await operators.list()) if (name !== "alice") await operators.revoke(id);
+    const made = await operators.tokens.create(operator.id, {
+      name: "new",
+      grants: [{ role: "admin", site: "*" }],
+    });
+    const [, former = ""] = token.split(".");
+    await operators.revokeToken(operator.id, former);
+    await assert.rejects(operators.revokeToken(operator.id, made.token.id), (error) =>
+      isMusterError(error, "operator.last-admin"),
+    );
+  });
+
+  it("calls no two people the same", async () => {
+    const issuer = "https://id.example.org/";
+    const names: string[] = [];
+    for (const subject of ["1", "2", "3", "2"])
+      names.push((await operators.signIn({ issuer, subject, name: "anna" }, [])).name);
+    assert.deepEqual(names, [
+      "anna",
+      "anna (id.example.org)",
+      "anna (id.example.org, 2)",
+      "anna (id.example.org)",
+    ]);
+  });
+
   it("writes when a token was last used, and not with every request", async () => {
     const { token, operator } = await operators.create("alice");
     const lastUsed = async () => (await operators.list()).find(({ id }) => id === operator.id)?.lastUsedAt;

@@ -40,6 +40,24 @@ describe("which secret a device gets", () => {
       subject,
     ).map(({ scope }) => scopeText(scope));
 
+  it("is that of the board before where another took its place, behind what is its own", () => {
+    const secrets = ["d0", "d-1", "d1", "d2"].map((device, changedAt) => ({
+      name: "camera",
+      scope: { device },
+      changedAt,
+    }));
+    const of = (...devices: string[]) =>
+      secretsFor(
+        secrets.filter(({ scope }) => devices.includes(scope.device)),
+        subject,
+        ["d1", "d0", "d-1"],
+      ).map(({ scope }) => scope.device);
+    assert.deepEqual(of("d-1", "d2"), ["d-1"]);
+    assert.deepEqual(of("d-1", "d0"), ["d0"]);
+    assert.deepEqual(of("d-1", "d0", "d1"), ["d1"]);
+    assert.deepEqual(of("d2"), []);
+  });
+
   it("is that of the device, then of the nearest site, then of a selector, the newer one first", () => {
     const order = [
       "device:d1",

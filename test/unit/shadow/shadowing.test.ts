@@ -50,7 +50,7 @@ async function watch(given: {
   };
   const shadowing = new Shadowing({
     device: `d${"a".repeat(20)}`,
-    key: KEY,
+    key: async () => KEY,
     clock: {
       now: () => now,
       monotonic: () => now,
