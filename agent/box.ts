@@ -61,7 +61,13 @@ export function openKeys({ tpm, notices }: Box, identity: Identity, log: Log, si
     log.error({ code }, told);
     notices.note(code, told);
   };
-  void unlockPatiently(identity, () => tpm.get(), Math.random, waiting, signal);
+  const notSealed = ({ code, message }: MusterError): void => {
+    const told = `The TPM does not seal the keys of this device, which lie open on its disk: ${message}`;
+    log.error({ code }, told);
+    notices.note(code, told);
+  };
+  const unlock = () => identity.unlock(() => tpm.get(), notSealed);
+  void unlockPatiently(unlock, Math.random, waiting, signal);
 }
 
 /**

@@ -81,12 +81,16 @@ export class Identity {
   /**
    * Opens the keys; after a failure it may be called again.
    * @param tpm gives the TPM of the box, if it has one
+   * @param notSealed as for `openKeys`
    * @throws MusterError as `open`, and what `tpm` throws
    */
-  async unlock(tpm: () => Promise<IdentityTpm | undefined>): Promise<void> {
+  async unlock(
+    tpm: () => Promise<IdentityTpm | undefined>,
+    notSealed?: (error: MusterError) => void,
+  ): Promise<void> {
     if (this.#open) return;
     try {
-      const opened = await openAll(this.#directory, await tpm());
+      const opened = await openAll(this.#directory, await tpm(), notSealed);
       if (opened.keys.device !== this.device)
         throw new MusterError(
           "settings.invalid",
@@ -200,7 +204,11 @@ export class Identity {
   }
 }
 
-async function openAll(directory: string, tpm: IdentityTpm | undefined): Promise<Opened> {
-  const keys = await openKeys(directory, tpm);
+async function openAll(
+  directory: string,
+  tpm: IdentityTpm | undefined,
+  notSealed?: (error: MusterError) => void,
+): Promise<Opened> {
+  const keys = await openKeys(directory, tpm, notSealed);
   return { keys, tpm, enrollment: await readEnrollment(directory, keys) };
 }

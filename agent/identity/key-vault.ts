@@ -16,15 +16,19 @@ export type Sealer = Pick<Tpm, "seal" | "unseal">;
 export class KeyVault {
   readonly #directory: string;
   readonly #tpm: Sealer | undefined;
+  readonly #notSealed: (error: MusterError) => void;
 
-  constructor(directory: string, tpm: Sealer | undefined) {
+  /** @param notSealed told where a key that lies open is left so, because the TPM does not seal it */
+  constructor(directory: string, tpm: Sealer | undefined, notSealed: (error: MusterError) => void) {
     this.#directory = directory;
     this.#tpm = tpm;
+    this.#notSealed = notSealed;
   }
 
   /**
-   * The key of this name, made where there is none. One that lies open is sealed as soon as there is a TPM.
-   * @throws MusterError `enrollment.keys-sealed`, `settings.invalid`, `storage.full`
+   * The key of this name, made where there is none. One that lies open is sealed as soon as there is a TPM that does it:
+   * a device that works is not locked out because its TPM does not.
+   * @throws MusterError `enrollment.keys-sealed`, `settings.invalid`, `storage.full`, of the family `tpm.` for a new key
    */
   async open(name: string, make: () => Promise<string>): Promise<string> {
     const file = join(this.#directory, name);
@@ -39,11 +43,20 @@ export class KeyVault {
     const known = await readIfThere(file);
     if (known !== undefined) await requirePrivate(file, SECRET);
     const key = known ?? (await make());
-    if (this.#tpm) {
-      const blob = await this.#tpm.seal(Buffer.from(key), null);
-      await writeAtomically(`${file}.sealed`, `${blob.toString("base64")}\n`, SECRET);
-      await rm(file, { force: true });
-    } else if (known === undefined) await writeAtomically(file, key, SECRET);
+    if (!this.#tpm) {
+      if (known === undefined) await writeAtomically(file, key, SECRET);
+      return key;
+    }
+    let blob: Buffer;
+    try {
+      blob = await this.#tpm.seal(Buffer.from(key), null);
+    } catch (error) {
+      if (known === undefined) throw error;
+      this.#notSealed(asMusterError(error));
+      return key;
+    }
+    await writeAtomically(`${file}.sealed`, `${blob.toString("base64")}\n`, SECRET);
+    await rm(file, { force: true });
     return key;
   }
 

@@ -32,11 +32,16 @@ const publicDer = (key: KeyObject): Buffer =>
 /**
  * The keys in `directory`, made on first use and sealed by the TPM where there is one. Key files that others can read
  * are closed to them.
+ * @param notSealed told for each key that lies open and that the TPM does not seal
  * @throws MusterError `settings.invalid` for a key file that is not a key, `enrollment.keys-sealed`, `storage.full`
  */
-export async function openKeys(directory: string, tpm?: Sealer): Promise<DeviceKeys> {
+export async function openKeys(
+  directory: string,
+  tpm?: Sealer,
+  notSealed: (error: MusterError) => void = () => undefined,
+): Promise<DeviceKeys> {
   await privateDirectory(directory);
-  const vault = new KeyVault(directory, tpm);
+  const vault = new KeyVault(directory, tpm, notSealed);
   const tlsKey = await vault.open("device.key", newTlsKey);
   const signing = await vault.open("signing.key", newSeed);
   const sealing = await vault.open("sealing.key", newSeed);

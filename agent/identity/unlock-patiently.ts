@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { asMusterError, type MusterError } from "@muster/shared/errors";
 import { fullJitter } from "../backoff.ts";
-import type { Identity, IdentityTpm } from "./identity.ts";
+import type { Identity } from "./identity.ts";
 
 /** A TPM that comes back is found within a minute. */
 const RULE = { minMs: 1_000, maxMs: 60_000 };
@@ -11,8 +11,7 @@ const RULE = { minMs: 1_000, maxMs: 60_000 };
  * @param waiting told once for each kind of failure in a row
  */
 export async function unlockPatiently(
-  identity: Pick<Identity, "unlock">,
-  tpm: () => Promise<IdentityTpm | undefined>,
+  unlock: () => ReturnType<Identity["unlock"]>,
   random: () => number,
   waiting: (error: MusterError) => void,
   signal: AbortSignal,
@@ -20,7 +19,7 @@ export async function unlockPatiently(
   let told: string | undefined;
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
-      return await identity.unlock(tpm);
+      return await unlock();
     } catch (cause) {
       const error = asMusterError(cause);
       if (error.code !== told && !signal.aborted) waiting(error);

@@ -147,6 +147,9 @@ function takePlace(db: Database, former: string, device: string, now: number): P
     `UPDATE devices SET name = id, status = 'revoked', revoked_at = coalesce(revoked_at, @now),
      revoked_reason = coalesce(revoked_reason, @reason), replaced_by = @device WHERE id = @former`,
   ).run({ former, device, now, reason: `Replaced by ${device}.` });
+  db.prepare(
+    "UPDATE device_commands SET ended_at = ?, outcome = ? WHERE device = ? AND ended_at IS NULL",
+  ).run(now, `Replaced by ${device}.`, former);
   return { site: old.site, name: old.name === old.id ? device : old.name, labels: old.labels };
 }
 

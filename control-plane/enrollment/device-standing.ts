@@ -11,14 +11,14 @@ import type { CreatedJoinToken, JoinTokens } from "./join-tokens.ts";
 export interface StandingPorts {
   tokens: Pick<JoinTokens, "create">;
   commands: Pick<DeviceCommands, "issue" | "conclude">;
-  /** The live session and the open connections of the device have to end. */
+  /** The live session and the open connections of the device have to end, and what waits for it has to go. */
   onRevoked(device: string, reason: string): void;
   /** It may speak, and gets nothing new: what waits for it at the broker has to go. */
   onQuarantined(device: string, reason: string): void;
   /** It gets its newest directive again, if it has one and passes attestation. */
   onReleased(device: string): void;
-  /** A signed command (JSON text) has to reach the device; null: there is none for it any more. */
-  onCommand(device: string, document: string | null): void;
+  /** A signed command (JSON text) has to reach the device. */
+  onCommand(device: string, document: string): void;
 }
 
 /** A token for a board that was swapped. Times in milliseconds. */
@@ -51,7 +51,6 @@ export class DeviceStanding {
       putOut(db, device, reason, this.#now());
     });
     this.#ports.onRevoked(device, reason);
-    this.#ports.onCommand(device, null);
   }
 
   /**
@@ -135,7 +134,6 @@ export class DeviceStanding {
       return true;
     });
     if (!was) return;
-    this.#ports.onCommand(device, null);
     this.#ports.onRevoked(device, "decommissioned");
   }
 

@@ -18,11 +18,16 @@ export interface StandingParts {
 /** What follows at once from a change of standing: sessions end, and what waits at the broker comes or goes. */
 export function standingPorts(parts: StandingParts): Omit<StandingPorts, "tokens" | "commands"> {
   const { presence, broker, desk, log, onError } = parts;
+  const command = (device: string, document: string | null) =>
+    void broker.publishDown(device, "command", document ?? "", { retain: true }).catch(onError);
   return {
     onRevoked: (device, reason) => {
       presence.setStatus(device, "revoked");
       broker.disconnect(device);
       parts.deviceApi()?.disconnect(device);
+      // It gets nothing any more: what lay there for it goes.
+      desk.offer(device).catch(onError);
+      command(device, null);
       log({ device, reason }, "device revoked");
     },
     onQuarantined: (device, reason) => {
@@ -35,7 +40,6 @@ export function standingPorts(parts: StandingParts): Omit<StandingPorts, "tokens
       desk.offer(device).catch(onError);
       log({ device }, "the quarantine of a device has ended");
     },
-    onCommand: (device, document) =>
-      void broker.publishDown(device, "command", document ?? "", { retain: true }).catch(onError),
+    onCommand: command,
   };
 }

@@ -79,6 +79,26 @@ const BENCHES: Record<string, string[]> = {
     "wide: fp32 size over int8",
     "wide: same class",
   ],
+  attest: [
+    "quotes alone over bare signature checks, RSA 2048",
+    "evidence end to end over bare signature checks, RSA 2048",
+    "evidence end to end, RSA 2048",
+    "quotes alone, RSA 2048",
+    "bare signature checks, RSA 2048",
+    "quotes alone over bare signature checks, P-256",
+    "evidence end to end over bare signature checks, P-256",
+    "evidence end to end, P-256",
+    "quotes alone, P-256",
+    "bare signature checks, P-256",
+    "quote from Node, connected, p50",
+    "quote from Node, connected, p99",
+    "quote from Node, new connection, p50",
+    "tpm2_quote, p50",
+    "quote from Node against tpm2_quote",
+    "new connection against tpm2_quote",
+    "enrollment with a TPM, p50",
+    "enrollment without, p50",
+  ],
 };
 
 for (const [name, figures] of Object.entries(BENCHES))

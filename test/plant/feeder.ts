@@ -30,7 +30,9 @@ export class Feeder {
     this.#intervalMs = 1000 / perSecond;
   }
 
+  /** Once more where it runs is no change. */
   start(): void {
+    clearInterval(this.#timer);
     this.#timer = setInterval(() => {
       this.#pending = this.#pending.then(() => this.#feed());
     }, this.#intervalMs);

@@ -8,6 +8,18 @@ import { SessionResource } from "../schemas/operators.ts";
 import { CliCode, CliSession, SignInQuery, SignInState } from "../schemas/sign-in.ts";
 import type { OperatorServices } from "../services.ts";
 
+const PER_MINUTE = 60;
+/** Strangers may begin, and each step asks the identity provider something. */
+const PUBLIC = {
+  access: "public",
+  rateLimit: {
+    max: PER_MINUTE,
+    timeWindow: 60_000,
+    errorResponseBuilder: () =>
+      new MusterError("request.rate-limited", "Too many sign-ins from this address within a minute."),
+  },
+} as const;
+
 /** How people get in, and out again. */
 export function signInRoutes(app: ApiApp, { signIn, info }: Pick<OperatorServices, "signIn" | "info">): void {
   const required = (): SignIn => {
@@ -35,7 +47,7 @@ export function signInRoutes(app: ApiApp, { signIn, info }: Pick<OperatorService
   app.get(
     "/sign-in",
     {
-      config: { access: "public" },
+      config: PUBLIC,
       schema: {
         security: [],
         summary:
@@ -54,32 +66,28 @@ export function signInRoutes(app: ApiApp, { signIn, info }: Pick<OperatorService
     },
   );
 
-  app.get(
-    "/sign-in/callback",
-    { config: { access: "public" }, schema: { hide: true } },
-    async (request, reply) => {
-      const kept = signInCookieOf(request.headers.cookie);
-      reply.header("set-cookie", signInCookie("", 0));
-      try {
-        const query = request.url.split("?").slice(1).join("?");
-        const signedIn = await required().finish(query, kept);
-        if ("cli" in signedIn) return reply.redirect(signedIn.cli.href);
-        const { secret, expiresAt } = signedIn.session;
-        const seconds = Math.floor((expiresAt - info.now()) / 1000);
-        return reply.header("set-cookie", sessionCookie(secret, seconds)).redirect("/");
-      } catch (error) {
-        const { code, message } = asMusterError(error);
-        request.log.warn({ code, err: error }, message);
-        const cli = signIn?.waitingCli(kept);
-        return reply.redirect(cli ? cliUrl(cli, { error: code, message }).href : `/#failure=${code}`);
-      }
-    },
-  );
+  app.get("/sign-in/callback", { config: PUBLIC, schema: { hide: true } }, async (request, reply) => {
+    const kept = signInCookieOf(request.headers.cookie);
+    reply.header("set-cookie", signInCookie("", 0));
+    try {
+      const query = request.url.split("?").slice(1).join("?");
+      const signedIn = await required().finish(query, kept);
+      if ("cli" in signedIn) return reply.redirect(signedIn.cli.href);
+      const { secret, expiresAt } = signedIn.session;
+      const seconds = Math.floor((expiresAt - info.now()) / 1000);
+      return reply.header("set-cookie", sessionCookie(secret, seconds)).redirect("/");
+    } catch (error) {
+      const { code, message } = asMusterError(error);
+      request.log.warn({ code, err: error }, message);
+      const cli = signIn?.waitingCli(kept);
+      return reply.redirect(cli ? cliUrl(cli, { error: code, message }).href : `/#failure=${code}`);
+    }
+  });
 
   app.post(
     "/sign-in/cli",
     {
-      config: { access: "public" },
+      config: PUBLIC,
       schema: {
         security: [],
         summary: "Trade the code of a sign-in for a session; once, by who began it",

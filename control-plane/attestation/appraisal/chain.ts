@@ -34,7 +34,7 @@ export function placeLink(chain: Chain, payload: EvidencePayload, now: number): 
   const digest = shortOf(linkDigestOf(payload));
   const { head } = chain;
   if (!head) return { how: "next", chain: begun(chain, index, digest, previous, now) };
-  if (index <= head.index) return placeEarlier(chain, index, digest, previous);
+  if (index <= head.index) return placeEarlier(chain, index, digest, previous, payload.nonce === null);
   const missing =
     index === head.index + 1 ? chain.missing : withGap(chain.missing, head.index + 1, index - 1, now);
   // Beginning anew is no way to have a gap forgotten.
@@ -72,12 +72,21 @@ function begun(
   };
 }
 
-function placeEarlier(chain: Chain, index: number, digest: string, previous: string | null): Placed {
+function placeEarlier(
+  chain: Chain,
+  index: number,
+  digest: string,
+  previous: string | null,
+  fromBacklog: boolean,
+): Placed {
   const known = chain.recent.find(([at]) => at === index);
   if (known?.[1] === digest) return { how: "repeat" };
   if (known) return { how: "fork", message: `There are two different links ${index}` };
   if (index < chain.base) return { how: "repeat" };
   const gap = chain.missing.find(({ from, to }) => from <= index && index <= to);
+  // A backlog that was taken in part comes again as a whole; of its older links only the place is remembered. Another
+  // holder of the key does not pass by that: its first answer names another link before it.
+  if (!gap && fromBacklog && index < (chain.recent[0]?.[0] ?? 0)) return { how: "repeat" };
   if (!gap) return { how: "fork", message: `A second link ${index} came long after the first` };
   const before = chain.recent.find(([at]) => at === index - 1);
   const after = chain.recent.find(([at]) => at === index + 1);

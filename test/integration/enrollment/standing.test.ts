@@ -8,6 +8,7 @@ import { verifyCommand } from "@muster/shared/trust/command";
 import type { MqttClient } from "mqtt";
 import { askDeviceApi, connectMqtt, next } from "../../support/fleet/client.ts";
 import { startFleet, type TestFleet } from "../../support/fleet/fleet.ts";
+import { enrollRequest, newDevice } from "../../support/fleet/keys.ts";
 
 const code = (expected: string) => (error: unknown) => isMusterError(error) && error.code === expected;
 type Enrolled = Awaited<ReturnType<TestFleet["enroll"]>>;
@@ -139,6 +140,29 @@ describe("standing of a device", () => {
     await fleet.desk.offer(device.id);
     assert.equal(await waiting("desired"), text);
     assert.equal(await asked(), 200);
+  });
+
+  it("gives the board that takes its place what was set for it, and nothing more to the one before", async () => {
+    const set = (name: string, id: string) =>
+      fleet.secrets.set(name, { device: id }, Buffer.from(name), "anna");
+    await set("camera", device.id);
+    await fleet.standing.decommission(device.id, "broken");
+    const token = await fleet.standing.replace(device.id, { expiresAt: Date.now() + 60_000 });
+    const board = await newDevice();
+    const answer = await fleet.enrollment.enroll(enrollRequest(board, token, {}), "mqtts://localhost");
+    assert.ok("certificate" in answer);
+    await set("own", board.id);
+    fleet.directory.refresh();
+    const names = async (id: string) => (await fleet.secrets.ofDevice(id)).map(({ name }) => name);
+    assert.deepEqual(await names(board.id), ["camera", "own"]);
+    assert.deepEqual(await names(device.id), ["camera"]);
+    assert.equal((await fleet.secrets.deliver(board.id, undefined))?.document.secrets.length, 2);
+    const refused = await askDeviceApi(fleet, DEVICE_API.secrets, { device });
+    assert.equal(refused.problem().code, "certificate.revoked");
+    const waits = fleet.stores.controlRaw
+      .prepare("SELECT count(*) FROM device_commands WHERE device = ? AND ended_at IS NULL")
+      .pluck();
+    assert.equal(waits.get(device.id), 0, "the order to wipe goes with the board");
   });
 
   it("keeps a live session through a quarantine and cuts it at a revocation", async () => {

@@ -10,7 +10,7 @@ import type { DeviceKeys } from "@muster/agent/identity/keys";
 import { postBound } from "@muster/agent/link/bound-request";
 import { DeviceHttp } from "@muster/agent/link/device-http";
 import { openTpm, type Tpm } from "@muster/agent/tpm/tpm";
-import { isMusterError } from "@muster/shared/errors";
+import { isMusterError, MusterError } from "@muster/shared/errors";
 import {
   type ActivationChallenge,
   DEVICE_API,
@@ -341,6 +341,30 @@ describe("a device that is bound to its TPM", () => {
     await writeFile(join(box.identityDirectory, "device.key"), "half");
     assert.deepEqual((await box.open(one)).keys, before.keys);
     assert.ok(!(await readdir(box.identityDirectory)).includes("device.key"));
+  });
+
+  it("goes on with keys that lie open where its TPM does not seal them, and says so", async () => {
+    const box = await newBox();
+    const before = await box.enroll(undefined, await joinToken(fleet));
+    const broken: IdentityTpm = {
+      endorsement: () => one.endorsement(),
+      attestationKey: () => one.attestationKey(),
+      activateCredential: (blob, secret) => one.activateCredential(blob, secret),
+      seal: async () => {
+        throw new MusterError("tpm.authorization-failed");
+      },
+      unseal: (blob) => one.unseal(blob),
+    };
+    const told: string[] = [];
+    const closed = await Identity.closed(box.identityDirectory);
+    await closed?.unlock(
+      async () => broken,
+      (error) => told.push(error.code),
+    );
+    assert.equal(closed?.tls().key, before.keys.tlsKey);
+    assert.deepEqual([...new Set(told)], ["tpm.authorization-failed"]);
+    assert.ok((await readdir(box.identityDirectory)).includes("device.key"));
+    await assert.rejects((await newBox()).open(broken), code("tpm.authorization-failed"));
   });
 
   it("is not believed with copied keys and another TPM, or with none", async () => {

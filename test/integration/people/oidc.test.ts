@@ -180,4 +180,14 @@ describe("sign-in at an identity provider", () => {
     const out = await world.plane.muster(["status"], asked);
     assert.equal(out.code, 5, out.stderr);
   });
+
+  it("lets one address begin only so often", async () => {
+    const statuses = new Set<number>();
+    for (let count = 0; count < 70; count += 1)
+      statuses.add((await fetch(begin, { redirect: "manual" })).status);
+    assert.deepEqual([...statuses], [302, 429]);
+    const refused = await fetch(begin, { redirect: "manual" });
+    assert.equal(((await refused.json()) as Problem).code, "request.rate-limited");
+    assert.equal((await fetch(`${begin}/state`)).status, 200);
+  });
 });

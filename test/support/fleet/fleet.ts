@@ -42,6 +42,7 @@ export interface TestFleet {
   tokens: JoinTokens;
   enrollment: Enrollment;
   standing: DeviceStanding;
+  secrets: SecretStore;
   desk: DirectiveDesk;
   ekRoots: EkRoots;
   /** What signs commands to its devices. */
@@ -263,6 +264,7 @@ export async function startFleet(options: TestFleetOptions = {}): Promise<TestFl
     tokens,
     enrollment,
     standing,
+    secrets,
     desk,
     ekRoots,
     commandKey,

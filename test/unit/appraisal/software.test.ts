@@ -254,3 +254,21 @@ test("a disk that was put back stays found after a restart of the agent, until i
   assert.equal((await plane.ask()).tier, "affirming");
   assert.equal(plane.history.putBack, null);
 });
+
+test("a long backlog that comes twice is no fork, and its copy is found by its first answer", async () => {
+  const plane = new Appraising();
+  await plane.ask();
+  const copy = plane.prover.copy();
+  const links = [];
+  for (let count = 0; count < 120; count += 1) links.push(await plane.prover.link());
+  await plane.ask();
+  for (const link of [...links, ...links]) {
+    const { verdict } = plane.judge(link);
+    assert.notEqual(verdict.tier, "contraindicated", verdict.sentence);
+  }
+  assert.equal((await plane.ask()).tier, "affirming");
+  copy.index = plane.history.head!.index + 1;
+  const challenge = plane.challenge();
+  const { verdict } = plane.judge(await copy.link(challenge), "answer", challenge.pcrs);
+  assert.ok(codesOf(verdict).includes("forked"));
+});

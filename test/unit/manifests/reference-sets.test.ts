@@ -55,6 +55,7 @@ test("a box is appraised against the signed example", async () => {
   const { payload } = openReferenceSet(textOf("edge-box.signed.json"), exampleKeys().keys);
   const box = new MadeBox();
   box.measure("agent", idleMeasurement().agent.digest as Digest);
+  box.use({ path: "boot_aggregate", content: "x" });
   const plane = new Appraising(box);
   plane.references = [payload];
   plane.policy = {
