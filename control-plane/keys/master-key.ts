@@ -1,11 +1,9 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { hkdfSync, randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { MusterError } from "@muster/shared/errors";
+import { decrypt, encrypt } from "../storage/aead.ts";
 import { createKeyFile, readKeyFile } from "../trust/key-file.ts";
-
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 
 /**
  * What keeps secrets in control.db from whoever gets the database alone: a key in a file of its own, made on the first
@@ -32,27 +30,13 @@ export class MasterKey {
 
   /** @param name what it is the secret of @returns base64 */
   wrap(name: string, secret: Uint8Array): string {
-    const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv("aes-256-gcm", this.#key, nonce);
-    cipher.setAAD(Buffer.from(name));
-    return Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]).toString(
-      "base64",
-    );
+    return encrypt(this.#key, name, secret);
   }
 
   /** The caller wipes what comes back. @throws MusterError `key.not-unwrapped` */
   unwrap(name: string, wrapped: string): Buffer {
-    const bytes = Buffer.from(wrapped, "base64");
-    try {
-      const decipher = createDecipheriv("aes-256-gcm", this.#key, bytes.subarray(0, NONCE_BYTES));
-      decipher.setAAD(Buffer.from(name));
-      decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES));
-      return Buffer.concat([
-        decipher.update(bytes.subarray(NONCE_BYTES, bytes.length - TAG_BYTES)),
-        decipher.final(),
-      ]);
-    } catch (cause) {
-      throw new MusterError("key.not-unwrapped", undefined, { cause });
-    }
+    const secret = decrypt(this.#key, name, wrapped);
+    if (!secret) throw new MusterError("key.not-unwrapped");
+    return secret;
   }
 }

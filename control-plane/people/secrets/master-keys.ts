@@ -1,6 +1,7 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { MusterError } from "@muster/shared/errors";
+import { decrypt, encrypt } from "../../storage/aead.ts";
 import { writeDurably } from "../../storage/durable-files.ts";
 
 interface MasterKey {
@@ -15,8 +16,6 @@ export interface Sealed {
   sealed: string;
 }
 
-const NONCE = 12;
-const TAG = 16;
 const LINE = /^(mk_[0-9a-f]{16}) ([A-Za-z0-9+/]{43}=)$/;
 
 /**
@@ -62,10 +61,7 @@ export class MasterKeys {
   /** @param about bound to it: it opens only with the same */
   seal(plain: Uint8Array, about: string): Sealed {
     const { id, bytes } = this.#newest;
-    const nonce = randomBytes(NONCE);
-    const cipher = createCipheriv("aes-256-gcm", bytes, nonce).setAAD(Buffer.from(about));
-    const sealed = Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
-    return { keyId: id, sealed: sealed.toString("base64") };
+    return { keyId: id, sealed: encrypt(bytes, about, plain) };
   }
 
   /** @throws MusterError `secret.key-missing`, `secret.unreadable` */
@@ -73,14 +69,9 @@ export class MasterKeys {
     const key = this.#keys.find(({ id }) => id === keyId);
     if (!key)
       throw new MusterError("secret.key-missing", `There is no master key ${keyId} in ${this.#file}.`);
-    const bytes = Buffer.from(sealed, "base64");
-    try {
-      const decipher = createDecipheriv("aes-256-gcm", key.bytes, bytes.subarray(0, NONCE));
-      decipher.setAAD(Buffer.from(about)).setAuthTag(bytes.subarray(-TAG));
-      return Buffer.concat([decipher.update(bytes.subarray(NONCE, -TAG)), decipher.final()]);
-    } catch (cause) {
-      throw new MusterError("secret.unreadable", "A stored secret does not open: it was changed.", { cause });
-    }
+    const plain = decrypt(key.bytes, about, sealed);
+    if (!plain) throw new MusterError("secret.unreadable", "A stored secret does not open: it was changed.");
+    return plain;
   }
 
   /** From now on a new key seals; the former ones still open. */
