@@ -11,3 +11,7 @@ export function deviceHostName(settings: Pick<ControlPlaneSettings, "publicHosts
 /** A host as URLs want it: IPv6 addresses in brackets. */
 export const inUrl = (host: string): string =>
   host.includes(":") ? `[${host.replace(/^\[|\]$/g, "")}]` : host;
+
+/** Whether what is sent to this address crosses a network unencrypted: plain HTTP is for loopback alone. */
+export const isInTheClear = ({ protocol, hostname: host }: URL): boolean =>
+  protocol !== "https:" && !["127.0.0.1", "[::1]", "localhost"].includes(host);

@@ -2,6 +2,7 @@ import { MusterError } from "@muster/shared/errors";
 import type { Command } from "commander";
 import type { CliSession } from "../../api/schemas/sign-in.ts";
 import type { StatusResource } from "../../api/schemas/status.ts";
+import { isInTheClear } from "../../settings/addresses.ts";
 import type { Cli } from "../cli.ts";
 import { OperatorClient } from "../client.ts";
 import { currentContext, signInto } from "../context.ts";
@@ -37,6 +38,10 @@ export function loginCommand(program: Command, cli: Cli): void {
         { url: client.url.href, operator: status.operator, version: status.version, file },
         () => `Signed in to ${client.url.origin} as ${status.operator.name}${until}; kept in ${file}.`,
       );
+      if (isInTheClear(client.url))
+        cli.output.say(
+          "The token crosses the network unencrypted: start the control plane with --operator-cert and --operator-key.",
+        );
     },
   );
 

@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { MusterError } from "@muster/shared/errors";
 import { parseJson } from "@muster/shared/protocol/validate";
 import { type Static, Type } from "typebox";
+import { isInTheClear } from "../../settings/addresses.ts";
 import { Rule } from "./mapping.ts";
 
 const closed = { additionalProperties: false };
@@ -90,11 +91,10 @@ function parse(path: string, text: string): Static<typeof OidcFile> {
   }
 }
 
-/** What goes over the network in the clear may be read and changed: plain HTTP is for loopback alone. */
+/** What goes over the network in the clear may be read and changed. */
 function safeUrl(path: string, member: string, text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  const loopback = ["127.0.0.1", "[::1]", "localhost"].includes(url?.hostname ?? "");
-  if (!url || (url.protocol !== "https:" && !loopback))
+  if (!url || isInTheClear(url))
     throw new MusterError("settings.invalid", `${path}: ${member} is no https address.`);
   return url;
 }
