@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../free-port.ts";
 import { TestControlPlane } from "../operator/control-plane.ts";
-import { freePort } from "./free-port.ts";
 import { type People, TestProvider } from "./provider.ts";
 
 /** A control plane whose people sign in at a real identity provider. */
