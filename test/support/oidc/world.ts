@@ -33,16 +33,18 @@ export async function openOidcWorld(people: People): Promise<OidcWorld> {
     rules: RULES,
   };
   await writeFile(join(dir, "oidc.json"), JSON.stringify(file));
-  const plane = await TestControlPlane.start(
-    "--operator-port",
-    String(port),
-    "--set",
-    `oidcFile=${join(dir, "oidc.json")}`,
-  );
-  const close = async () => {
-    await plane.close();
+  const leave = async () => {
     await provider.stop();
     await rm(dir, { recursive: true });
+  };
+  const args = ["--operator-port", String(port), "--set", `oidcFile=${join(dir, "oidc.json")}`];
+  const plane = await TestControlPlane.start(...args).catch(async (error) => {
+    await leave();
+    throw error;
+  });
+  const close = async () => {
+    await plane.close();
+    await leave();
   };
   return { plane, provider, close };
 }
