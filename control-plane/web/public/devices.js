@@ -207,6 +207,7 @@ async function showDevice(id) {
     ["Agent", device.agentVersion ?? "unknown"],
     ["Results", `${device.storedResults.toLocaleString("en")} stored`],
     ["Identity", `${device.identity.assurance}. ${device.identity.reason ?? ""}`],
+    ["Verdict", `${device.trust.verdict}. ${device.verdictSentence ?? ""}`],
     ...(device.quarantined ? [["Quarantine", device.quarantined.reason]] : []),
     ...(device.identity.replaces ? [["Replaces", device.identity.replaces]] : []),
     ...(device.identity.replacedBy ? [["Replaced by", device.identity.replacedBy]] : []),
