@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { isMusterError, MusterError } from "@muster/shared/errors";
 import { sha256 } from "@muster/shared/trust/digest";
 import type { ModelDeployment } from "../inference/deployment.ts";
+import { digestOfFile } from "../update/durable.ts";
 import { keyOf } from "./key-ring.ts";
 import { openSealedModel } from "./sealed-model.ts";
 
@@ -50,11 +49,8 @@ export async function readModel(deployment: ModelDeployment): Promise<Uint8Array
  * @throws MusterError `artifact.corrupted`
  */
 export async function checkModel(deployment: ModelDeployment): Promise<void> {
-  const hash = createHash("sha256");
-  try {
-    for await (const chunk of createReadStream(deployment.modelPath)) hash.update(chunk as Buffer);
-  } catch (cause) {
+  const digest = await digestOfFile(deployment.modelPath).catch((cause) => {
     throw unreadable(deployment, cause);
-  }
-  requireDigest(deployment, `sha256:${hash.digest("hex")}`);
+  });
+  requireDigest(deployment, digest);
 }

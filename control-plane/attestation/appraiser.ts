@@ -1,5 +1,4 @@
 import { setImmediate as breathe } from "node:timers/promises";
-import { gzipSync } from "node:zlib";
 import { asMusterError, MusterError } from "@muster/shared/errors";
 import type { Evidence } from "@muster/shared/protocol/evidence";
 import type { Labels } from "@muster/shared/protocol/primitives";
@@ -201,7 +200,7 @@ export class Appraiser {
         standing,
         ...(place === "newest" ? { evidence: slim } : {}),
         ...(entry ? { entry } : {}),
-        ...(sent ? { bootLog: { digest: sent.digest, content: gzipSync(sent.content) } } : {}),
+        ...(sent ? { bootLog: { digest: sent.digest, content: sent.packed } } : {}),
       },
     ];
   }

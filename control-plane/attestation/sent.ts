@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { isMusterError, MusterError } from "@muster/shared/errors";
 import { type Evidence, isEvidenceBy } from "@muster/shared/protocol/evidence";
 import { sha256 } from "@muster/shared/trust/digest";
@@ -19,19 +20,31 @@ export function requireSignature(evidence: Evidence, signingKey: string): void {
   throw new MusterError("attestation.signature-invalid");
 }
 
+interface SentLog {
+  readonly digest: string;
+  readonly content: Buffer;
+  /** The same with gzip, to be kept. */
+  readonly packed: Buffer;
+}
+
+const NOTHING = Buffer.alloc(0);
+
 /** The boot log that came with the evidence; one that cannot be unpacked is judged as an empty one. */
-export function sentBootLog({ payload }: Evidence): { digest: string; content: Buffer } | undefined {
-  const packed = payload.tpm?.bootLog?.gzip;
-  if (packed === null || packed === undefined) return undefined;
-  const content = unpackedOr(packed, Buffer.alloc(0));
-  return { digest: sha256(content), content };
+export function sentBootLog({ payload }: Evidence): SentLog | undefined {
+  const sent = payload.tpm?.bootLog?.gzip;
+  if (sent === null || sent === undefined) return undefined;
+  const packed = Buffer.from(sent, "base64");
+  const content = unpackedOr(packed, undefined);
+  return content
+    ? { digest: sha256(content), content, packed }
+    : { digest: sha256(NOTHING), content: NOTHING, packed: gzipSync(NOTHING) };
 }
 
 /** A log that was kept packed; null where it cannot be unpacked any more. */
 export const keptLog = (packed: Buffer | undefined): Uint8Array | null =>
-  packed ? unpackedOr(packed.toString("base64"), null) : null;
+  packed ? unpackedOr(packed, null) : null;
 
-function unpackedOr<T>(packed: string, other: T): Buffer | T {
+function unpackedOr<T>(packed: Uint8Array, other: T): Buffer | T {
   try {
     return unpack(packed);
   } catch (error) {

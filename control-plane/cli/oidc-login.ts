@@ -1,7 +1,8 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { isErrorCode, MusterError } from "@muster/shared/errors";
+import { challengeOf } from "../people/oidc/one-time-codes.ts";
 
 /** What came back from the browser. */
 export interface BrowserAnswer {
@@ -28,7 +29,7 @@ export async function signInByBrowser(begin: URL, open: (url: URL) => void): Pro
   try {
     const url = new URL(begin);
     url.searchParams.set("port", String((server.address() as AddressInfo).port));
-    url.searchParams.set("challenge", createHash("sha256").update(verifier).digest("base64url"));
+    url.searchParams.set("challenge", challengeOf(verifier));
     url.searchParams.set("state", state);
     const answer = answerAt(server, state);
     open(url);

@@ -30,12 +30,12 @@ export class MasterKey {
 
   /** @param name what it is the secret of @returns base64 */
   wrap(name: string, secret: Uint8Array): string {
-    return encrypt(this.#key, name, secret);
+    return encrypt(this.#key, name, secret).toString("base64");
   }
 
   /** The caller wipes what comes back. @throws MusterError `key.not-unwrapped` */
   unwrap(name: string, wrapped: string): Buffer {
-    const secret = decrypt(this.#key, name, wrapped);
+    const secret = decrypt(this.#key, name, Buffer.from(wrapped, "base64"));
     if (!secret) throw new MusterError("key.not-unwrapped");
     return secret;
   }

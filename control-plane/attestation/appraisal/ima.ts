@@ -99,7 +99,8 @@ function judgeSlice(
     ? known
     : { violations: 0, unlisted: 0, examples: [] as readonly string[] };
   const reached = (): boolean => replay.value(bank) === quoted;
-  const entries = ima.gzip === null ? [] : parseImaLines(unpack(ima.gzip).toString("utf8"));
+  const entries =
+    ima.gzip === null ? [] : parseImaLines(unpack(Buffer.from(ima.gzip, "base64")).toString("utf8"));
   let proven = reached() ? snapshot() : undefined;
   for (const entry of entries) {
     replay.extend(entry);

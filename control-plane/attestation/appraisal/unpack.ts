@@ -6,9 +6,9 @@ import { MOST_UNPACKED_BYTES } from "@muster/shared/protocol/evidence";
  * Content of a packed log.
  * @throws MusterError `attestation.log-malformed`, also where it unpacks to more than is taken
  */
-export function unpack(base64: string): Buffer {
+export function unpack(packed: Uint8Array): Buffer {
   try {
-    return gunzipSync(Buffer.from(base64, "base64"), { maxOutputLength: MOST_UNPACKED_BYTES });
+    return gunzipSync(packed, { maxOutputLength: MOST_UNPACKED_BYTES });
   } catch (cause) {
     throw new MusterError(
       "attestation.log-malformed",

@@ -1,8 +1,8 @@
-import { gunzipSync } from "node:zlib";
 import { isMusterError, MusterError } from "@muster/shared/errors";
 import { parseEventLog } from "@muster/shared/tpm/event-log";
 import { goldenEvents } from "../appraisal/log-difference.ts";
 import { isFirmwarePcr } from "../appraisal/pcrs.ts";
+import { unpack } from "../appraisal/unpack.ts";
 import type { PolicyContent } from "../policy/policy.ts";
 import type { KnownDevice } from "../store.ts";
 import type { FirmwareState, GoldenEvent, ReferenceSet } from "./reference-set.ts";
@@ -63,7 +63,7 @@ function firmwareOf(
 
 function eventsOf(packed: Uint8Array, pcrs: readonly number[]): GoldenEvent[] {
   try {
-    return goldenEvents(parseEventLog(gunzipSync(packed)), pcrs).slice(0, 1024);
+    return goldenEvents(parseEventLog(unpack(packed)), pcrs).slice(0, 1024);
   } catch (error) {
     // Values alone decide; the log only explains.
     if (isMusterError(error)) return [];

@@ -61,7 +61,7 @@ export class MasterKeys {
   /** @param about bound to it: it opens only with the same */
   seal(plain: Uint8Array, about: string): Sealed {
     const { id, bytes } = this.#newest;
-    return { keyId: id, sealed: encrypt(bytes, about, plain) };
+    return { keyId: id, sealed: encrypt(bytes, about, plain).toString("base64") };
   }
 
   /** @throws MusterError `secret.key-missing`, `secret.unreadable` */
@@ -69,7 +69,7 @@ export class MasterKeys {
     const key = this.#keys.find(({ id }) => id === keyId);
     if (!key)
       throw new MusterError("secret.key-missing", `There is no master key ${keyId} in ${this.#file}.`);
-    const plain = decrypt(key.bytes, about, sealed);
+    const plain = decrypt(key.bytes, about, Buffer.from(sealed, "base64"));
     if (!plain) throw new MusterError("secret.unreadable", "A stored secret does not open: it was changed.");
     return plain;
   }

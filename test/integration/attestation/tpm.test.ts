@@ -70,10 +70,9 @@ async function asked(device: string): Promise<ReturnType<typeof show>> {
   return show(device);
 }
 
-test("a box with a real TPM: learned, updated, cut from power, tampered with", async () => {
-  const signing = key();
-  const device = await fleet.enroll("tpm-1", "eu/berlin-1", signing.publicKey);
-  const ak = await tpm.attestationKey();
+/** As enrollment binds a device to the attestation key of a TPM. */
+async function pin(device: string, to: Tpm): Promise<void> {
+  const ak = await to.attestationKey();
   await fleet.stores.control
     .updateTable("devices")
     .set({
@@ -81,8 +80,14 @@ test("a box with a real TPM: learned, updated, cut from power, tampered with", a
       ak_name: ak.name.toString("hex"),
       ak_public: ak.public.toString("base64"),
     })
-    .where("id", "=", device.id)
+    .where("id", "=", device)
     .execute();
+}
+
+test("a box with a real TPM: learned, updated, cut from power, tampered with", async () => {
+  const signing = key();
+  const device = await fleet.enroll("tpm-1", "eu/berlin-1", signing.publicKey);
+  await pin(device.id, tpm);
   const prover = new Prover(device.id, quoting, signing);
   const session = await AttestingSession.open(fleet, device, prover);
   await until(() => show(device.id).verdict === "warning");
@@ -157,16 +162,7 @@ test("the disk of a box with a TPM in another box does not pass", async () => {
   const elsewhere = await openTpm(other.setting);
   assert.ok(elsewhere);
   try {
-    const ak = await elsewhere.attestationKey();
-    await fleet.stores.control
-      .updateTable("devices")
-      .set({
-        assurance: "tpm-pinned",
-        ak_name: ak.name.toString("hex"),
-        ak_public: ak.public.toString("base64"),
-      })
-      .where("id", "=", device.id)
-      .execute();
+    await pin(device.id, elsewhere);
     const session = await AttestingSession.open(fleet, device, new Prover(device.id, quoting, signing));
     await until(() => show(device.id).verdict === "contraindicated");
     assert.equal(show(device.id).findings[0]?.code, "attestation.tpm-foreign");

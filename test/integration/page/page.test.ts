@@ -1,24 +1,13 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
+import { launchBrowser, noBrowser } from "../../support/browser.ts";
 import { TestControlPlane } from "../../support/operator/control-plane.ts";
 import { type Scene, setScene } from "../../support/operator/scene.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 const BOXES = ["eu/berlin:press-1", "eu/berlin:press-2", "us/austin:robot-a"];
 
-describe("fleet page", { skip: existsSync(CHROMIUM) ? false : `${CHROMIUM} is not installed` }, () => {
+describe("fleet page", { skip: noBrowser }, () => {
   let plane: TestControlPlane;
   let scene: Scene;
   let browser: Browser;
@@ -28,7 +17,7 @@ describe("fleet page", { skip: existsSync(CHROMIUM) ? false : `${CHROMIUM} is no
   before(async () => {
     plane = await TestControlPlane.start("--set", "willGraceMs=50");
     scene = await setScene(plane, BOXES);
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    browser = await launchBrowser();
     page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());

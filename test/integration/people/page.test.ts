@@ -1,25 +1,13 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { launchBrowser, noBrowser } from "../../support/browser.ts";
 import { type OidcWorld, openOidcWorld } from "../../support/oidc/world.ts";
-
-const CHROMIUM = "/usr/bin/chromium";
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 const LOOPBACK = ["127.0.0.1", "localhost"];
 
 describe("signing in on the page", {
-  skip: existsSync(CHROMIUM) ? false : `${CHROMIUM} is not installed`,
+  skip: noBrowser,
 }, () => {
   let world: OidcWorld;
   let browser: Browser;
@@ -29,7 +17,7 @@ describe("signing in on the page", {
 
   before(async () => {
     world = await openOidcWorld({ anna: ["fleet-admins"], zoe: [] });
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    browser = await launchBrowser();
   });
   after(async () => {
     await browser?.close();

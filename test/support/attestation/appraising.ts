@@ -64,7 +64,7 @@ export class Appraising {
     asked: AppraisalInput["asked"] = this.policy.pcrs,
   ): Appraisal {
     const packed = payload.tpm?.bootLog?.gzip;
-    if (packed) this.#bootLog = unpack(packed);
+    if (packed) this.#bootLog = unpack(Buffer.from(packed, "base64"));
     const appraisal = appraise({
       payload,
       device: {
